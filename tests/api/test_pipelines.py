@@ -6,7 +6,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +17,7 @@ import pytest
 
 import nlptrain
 from nlptrain_runtime import TagBatch
+from tests.helpers.ray_clusters import local_ray
 from tests.helpers.small_models import SENTENCES, small_model
 
 pytestmark = pytest.mark.slow
@@ -60,16 +61,13 @@ def _in_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @contextmanager
 def started_ray(folder: Path, **resources: int) -> Iterator[ModuleType]:
     """Start Ray in ``folder``, instead of one that runs already, and stop it."""
-    ray = pytest.importorskip("ray")
-    ray.shutdown()
-    quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        ray.init(address="local", **resources, **quiet)
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    yield ray
-    ray.shutdown()
+    pytest.importorskip("ray")
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            ray = stack.enter_context(local_ray(**resources))
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        yield ray
 
 
 @pytest.fixture(scope="module")

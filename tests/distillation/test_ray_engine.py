@@ -26,6 +26,7 @@ from nlptrain.procedures import run_training
 from nlptrain.run.run import Run
 from tests.helpers.commands import write_configs
 from tests.helpers.corpora import LABELS, make_sentences
+from tests.helpers.ray_clusters import local_ray
 
 pytestmark = pytest.mark.slow
 ray = pytest.importorskip("ray")
@@ -44,11 +45,8 @@ class Lines:
 @pytest.fixture(scope="module")
 def node() -> Iterator[None]:
     """Start a node that all tests use; its actors are those of each test."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
-    ray.init("local", num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    yield
-    ray.shutdown()
+    with local_ray(num_cpus=1):
+        yield
 
 
 def blocks_in(folder: Path) -> dict[str, bytes]:

@@ -16,6 +16,23 @@ SECONDS = 300
 
 
 @contextmanager
+def local_ray(**resources: int) -> Iterator[Any]:
+    """Yield the package ray after starting one node; then stop it, and handle SIGTERM as before."""
+    import ray
+
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
+    handler = signal.getsignal(signal.SIGTERM)
+    ray.shutdown()
+    ray.init("local", include_dashboard=False, log_to_driver=False, logging_level="ERROR", **resources)
+    signal.signal(signal.SIGTERM, handler)  # Ray's own one would stay after its end
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
 def ray_cluster(nodes: int = 2) -> Iterator[Any]:
     """Yield a cluster of one CPU on each of its ``nodes``; the first one cannot be killed."""
     from ray.cluster_utils import Cluster
