@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 from nlptrain import __version__
 
 if TYPE_CHECKING:  # actors import the rest when they work, after their environment is set
+    from nlptrain.data.blocks import Block
     from nlptrain.data.raw_text import RawCounts
     from nlptrain.data.read_report import ReadReport
     from nlptrain.data.text_ranges import BlockReader, BlockSource, TextFiles, TextRange
     from nlptrain.distillation.block_store import BlockStore
     from nlptrain.distillation.engines import LabeledBlock
-    from nlptrain.distillation.failed_sentences import FailureLimit
-    from nlptrain.distillation.teachers.teacher import Submit, Teacher
+    from nlptrain.distillation.failed_sentences import Failed, FailureLimit
+    from nlptrain.distillation.teachers.teacher import Submit, Teacher, TeacherLogits
 
 _MARK_SECONDS = 60
 _RETRY_SECONDS = 5.0
@@ -131,9 +132,7 @@ class Labeler:
             StorageError: the store cannot be read or written.
             InputError: the text has changed, the teacher is wrong, or too many sentences fail.
         """
-        from nlptrain.data.blocks import Block
-        from nlptrain.data.sentence import Sentence
-        from nlptrain.data.text_ranges import BlockReader, BlockSource
+        from nlptrain.data.text_ranges import BlockSource
         from nlptrain.distillation.engines import LabeledBlock, store_block
         from nlptrain.distillation.failed_sentences import start_block
 
@@ -146,15 +145,45 @@ class Labeler:
                 stored = self._store.find(task.name, lambda _: None)
             if stored is not None:
                 return LabeledBlock(task.name, len(stored), int(stored.offsets[-1]), stored.failed)
-            text = self._text(files)
-            self._reader = self._reader or BlockReader(text)
-            block = self._reader.read(task)
-        else:
-            sentences = [Sentence(words, text=text) for words, text in task]
-            block = Block.of(sentences, [sentence.hash() for sentence in sentences])
+        block = self._block(files, task)
         logits, failed = start_block(self._compute, block.sentences, len(self._store.labels), limit)()
         with _storage():
             return store_block(self._store, self._teacher, block, logits, failed)
+
+    def label_part(
+        self,
+        job: LabelingJob,
+        files: Sequence[Any],
+        task: BlockSource | SentenceTexts,
+        first: int,
+        end: int,
+        limit: FailureLimit,
+    ) -> tuple[TeacherLogits, Failed]:
+        """Label the sentences from ``first`` to ``end`` of a block, and store nothing; else as ``label``.
+
+        Returns:
+            The logits, and the reason for each sentence that the teacher failed on.
+        """
+        from nlptrain.distillation.failed_sentences import start_block
+
+        self._prepare(job)
+        assert self._store is not None
+        assert self._compute is not None
+        sentences = self._block(files, task).sentences[first:end]
+        return start_block(self._compute, sentences, len(self._store.labels), limit)()
+
+    def _block(self, files: Sequence[Any], task: BlockSource | SentenceTexts) -> Block:
+        """Return a block of the text, or of these sentences."""
+        from nlptrain.data.blocks import Block
+        from nlptrain.data.sentence import Sentence
+        from nlptrain.data.text_ranges import BlockReader, BlockSource
+
+        if isinstance(task, BlockSource):
+            text = self._text(files)
+            self._reader = self._reader or BlockReader(text)
+            return self._reader.read(task)
+        sentences = [Sentence(words, text=text) for words, text in task]
+        return Block.of(sentences, [sentence.hash() for sentence in sentences])
 
     def _text(self, files: Sequence[Any]) -> TextFiles:
         """Return the files of the text, loaded once."""

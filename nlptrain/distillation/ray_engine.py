@@ -17,19 +17,18 @@ from importlib.util import find_spec
 from itertools import chain
 from typing import Any
 
-import numpy as np
-
 from nlptrain import __version__
 from nlptrain.config.labeling import LabelingConfig
 from nlptrain.data.raw_text import RawCounts
 from nlptrain.data.read_report import ReadReport
 from nlptrain.data.text_ranges import BlockReader, TextFiles
 from nlptrain.distillation.block_store import BlockStore
-from nlptrain.distillation.engines import LabeledBlock, LabelingEngine, LocalEngine, store_block
+from nlptrain.distillation.engines import LabeledBlock, LabelingEngine, LocalEngine
 from nlptrain.distillation.failed_sentences import FailureLimit
 from nlptrain.distillation.ray_actor import CutRange, Labeler, LabelingJob
+from nlptrain.distillation.ray_parts import BlockPart, SplitBlocks
 from nlptrain.distillation.ray_pool import ActorPool
-from nlptrain.distillation.teachers.teacher import Teacher, TeacherLogits
+from nlptrain.distillation.teachers.teacher import Teacher
 from nlptrain.distillation.text_blocks import TextBlock
 from nlptrain.errors import InputError, Setting
 from nlptrain.run.run import SIGNALS, Run
@@ -126,18 +125,30 @@ class RayEngine:
         mark = store.folder / f".{uuid.uuid4().hex}.mark"
         job = LabelingJob(store.key, [ray.put(teacher)], store.origin, store.is_top, store.cache_gb, device, mark.name)
 
-        def start(actor: Any, block: TextBlock) -> Any:  # noqa: ANN401
-            task = block.source or [(sentence.words, sentence.text) for sentence in block.load().sentences]
-            return actor.label.remote(job, self._files, task, replace(limit))
+        split = SplitBlocks(store, teacher, limit)
+
+        def start(actor: Any, task: TextBlock | BlockPart) -> Any:  # noqa: ANN401
+            block = task.block if isinstance(task, BlockPart) else task
+            text = block.source or [(sentence.words, sentence.text) for sentence in block.load().sentences]
+            if isinstance(task, BlockPart):
+                return actor.label_part.remote(job, self._files, text, task.first, task.end, replace(limit))
+            return actor.label.remote(job, self._files, text, replace(limit))
 
         def check(actor: Any) -> Any:  # noqa: ANN401
             return actor.check.remote(__version__, job)
 
+        tasks: Iterable[TextBlock | BlockPart] = chain([first], rest)
         mark.touch()
         try:
-            give_up = partial(_store_failed, store, teacher, limit)
-            for _, labeled in pool.run(chain([first], rest), start, check, give_up):
-                yield labeled
+            task: TextBlock | BlockPart
+            result: Any
+            for task, result in pool.run(tasks, start, check, split.split):
+                if isinstance(task, BlockPart):
+                    split.add(task, *result)
+                else:
+                    yield result
+                yield from split.finished()
+            yield from split.finished()  # its last sentence was given up
         finally:
             mark.unlink(missing_ok=True)
 
@@ -264,14 +275,3 @@ def _check_address(address: str) -> None:
     host, _, port = address.rpartition(":")
     if host and port.isdecimal() and "/" not in host:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
-
-
-def _store_failed(
-    store: BlockStore, teacher: Teacher, limit: FailureLimit, block: TextBlock, reason: str
-) -> LabeledBlock:
-    """Store ``block`` without logits, because of the ``reason``, unless that are too many failures."""
-    loaded = block.load()
-    replace(limit).add(len(loaded.sentences), dict.fromkeys(range(len(loaded.sentences)), reason))
-    sizes = np.array([len(sentence.words) * len(store.labels) for sentence in loaded.sentences])
-    logits = TeacherLogits(np.zeros(sizes.sum(), np.float16), sizes)
-    return store_block(store, teacher, loaded, logits, dict.fromkeys(range(len(sizes)), reason))

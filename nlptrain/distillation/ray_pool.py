@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -82,7 +82,7 @@ class ActorPool:
         tasks: Iterable[Task],
         start: Callable[[Any, Task], Any],
         check: Callable[[Any], Any],
-        give_up: Callable[[Task, str], Result] | None = None,
+        split: Callable[[Task, int], Sequence[Task] | None] | None = None,
     ) -> Iterator[tuple[Task, Result]]:
         """Yield each of ``tasks`` with its result as soon as it is finished.
 
@@ -90,10 +90,11 @@ class ActorPool:
             tasks: are read as they are needed.
             start: starts a task on an actor, and returns the reference of its result.
             check: starts the check of an actor, and returns its reference.
-            give_up: returns the result of a task during which five actors have died, given the reason; None: raise.
+            split: returns the tasks that replace one during which this number of actors have died, or None if it is
+                to be repeated; None: a task is repeated four times.
 
         Raises:
-            InputError: actors cannot start, the cluster has ended, or as ``give_up``.
+            InputError: actors cannot start, five have died during a task, the cluster has ended, or as ``split``.
             Exception: what a task has raised.
         """
         import ray
@@ -117,7 +118,7 @@ class ActorPool:
                 if ref in self._starting:
                     self._finish_start(ref)
                     continue
-                yield from self._finish(running[ref], ref, waiting, deaths, give_up)
+                yield from self._finish(running[ref], ref, waiting, deaths, split)
             if not done:
                 self._watch(len(running))
 
@@ -206,7 +207,7 @@ class ActorPool:
         ref: Any,  # noqa: ANN401
         waiting: deque[Task],
         deaths: Counter[Task],
-        give_up: Callable[[Task, str], Result] | None,
+        split: Callable[[Task, int], Sequence[Task] | None] | None,
     ) -> Iterator[tuple[Task, Result]]:
         """Yield the result of a task, or have it repeated if its actor has died or could not store it."""
         import ray
@@ -222,12 +223,12 @@ class ActorPool:
                 waiting.append(task)
                 self._log(f"ray: a block is repeated ({message_line(str(cause))[:_MAX_REASON]})")
             elif isinstance(cause, ray.exceptions.RayError | BrokenTeacherError):
-                yield from self._replace(actor, message_line(str(cause)), waiting, deaths, give_up)
+                self._replace(actor, message_line(str(cause)), waiting, deaths, split)
             else:
                 raise cause.args[0] if isinstance(cause, StorageError) else cause from None
         except ray.exceptions.RayError as error:
             yield from _finished(actor)  # or a death would be attributed to a task that is done
-            yield from self._replace(actor, message_line(str(error)), waiting, deaths, give_up)
+            self._replace(actor, message_line(str(error)), waiting, deaths, split)
         else:
             del actor.tasks[ref]
             self._has_worked = True
@@ -241,9 +242,9 @@ class ActorPool:
         reason: str,
         waiting: deque[Task],
         deaths: Counter[Task],
-        give_up: Callable[[Task, str], Result] | None,
-    ) -> Iterator[tuple[Task, Result]]:
-        """Drop an actor that has died, and let others do its tasks; yield the result of a task that is given up."""
+        split: Callable[[Task, int], Sequence[Task] | None] | None,
+    ) -> None:
+        """Drop an actor that has died, and let others do its tasks, or the parts of the one that it worked on."""
         import ray
 
         self._ready.remove(actor)
@@ -253,14 +254,14 @@ class ActorPool:
         deaths[first] += 1
         waiting.extendleft(reversed(others))
         short = reason.split("\\n")[0][:_MAX_REASON]
-        if deaths[first] < MAX_DEATHS:
-            waiting.append(first)
-            self._log(f"ray: an actor has died; its tasks are repeated ({short})")
-            return
-        reason = f"{MAX_DEATHS} actors died while they worked on it"
-        if give_up is None:
-            raise InputError(f"{reason}; the last one: {short}", location=Setting("labeling.engine"))
-        yield first, give_up(first, reason)
+        if split is None and deaths[first] >= MAX_DEATHS:
+            raise InputError(
+                f"{MAX_DEATHS} actors died while they worked on the same text; the last one: {short}",
+                location=Setting("labeling.engine"),
+            )
+        parts = None if split is None else split(first, deaths[first])
+        waiting.extend([first] if parts is None else parts)
+        self._log(f"ray: an actor has died; its tasks are repeated ({short})")
 
     def _watch(self, running: int) -> None:
         """Log that nothing is finished, and end an actor that has worked on a task for too long.

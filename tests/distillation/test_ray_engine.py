@@ -16,6 +16,7 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.distillation import ray_actor
 from nlptrain.distillation.block_labeling import label_blocks
 from nlptrain.distillation.block_store import BlockStore
+from nlptrain.distillation.failed_sentences import NOT_FINITE
 from nlptrain.distillation.ray_actor import Labeler, LabelingJob
 from nlptrain.distillation.ray_engine import RayEngine, open_engine
 from nlptrain.distillation.teachers import Teacher, TransformerTeacher
@@ -121,15 +122,21 @@ def test_a_sentence_that_fails_does_not_end_the_job(tmp_path: Path) -> None:
 
 @pytest.mark.full
 @pytest.mark.usefixtures("node")
-def test_a_block_that_ends_five_actors_is_given_up(tmp_path: Path) -> None:
-    good = [Sentence((*words, str(n))) for n, (words, _) in enumerate(make_sentences(60, 1))]
-    blocks = [*all_blocks(good), *all_blocks([Sentence(("do", "exit"), where="x:1")])]
+def test_sentences_that_end_actors_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nlptrain.distillation.ray_parts.MAX_DEATHS", 2)
+    sentences = [Sentence((*words, str(n))) for n, (words, _) in enumerate(make_sentences(60, 1))]
+    sentences[7] = Sentence(("do", "exit"))
+    sentences[8] = Sentence(("a", "nan"))
+    blocks = list(all_blocks(sentences))
     lines = Lines(RAY)
     with open_engine(lines.run) as engine:
-        store = BlockStore(tmp_path, Fragile())
+        store = BlockStore(tmp_path / "split", Fragile())
         result = label_blocks(store, blocks, Fragile(), lines.run, engine)
-    assert [item.reason for item in result.failed] == ["5 actors died while they worked on it"]
-    assert sum("ray: an actor has died; its tasks are repeated" in line for line in lines.lines) == 4
+    reasons = {item.sentence.words: item.reason for item in result.failed}
+    assert reasons == {("do", "exit"): "2 actors died while they worked on it", ("a", "nan"): NOT_FINITE}
+    assert sum("ray: an actor has died; its tasks are repeated" in line for line in lines.lines) == 6
+    kept = list(result.transfer_set().sentences())
+    assert [sentence.words for sentence in kept] == [s.words for s in sentences if not {"exit", "nan"} & {*s.words}]
 
 
 class Impatient(Labeler):
