@@ -55,7 +55,9 @@ def inverse_label_frequency(transfer_set: TeacherLogitsDataset, folder: Path | N
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
         probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
         sums = np.zeros((len(counts), count))
-        np.add.at(sums, np.repeat(np.arange(len(counts)), counts), probabilities)
+        has_words = counts > 0  # reduceat would take the next sentence's first word for an empty one
+        firsts = (np.cumsum(counts) - counts)[has_words]
+        sums[has_words] = np.add.reduceat(probabilities, firsts) if len(firsts) else 0.0
         writer.append(sums)
         total += sums.sum(axis=0)
         words += len(logits)
