@@ -6,8 +6,10 @@ records (White 2015, "Hadoop: The Definitive Guide", chapter 8).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from nlptrain.config.data import DataConfig
@@ -25,6 +27,9 @@ from nlptrain.data.text_files import is_gz, is_utf16, read_lines_from
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
 from nlptrain.urls import is_url
+
+_SENTENCE_BYTES = 100  # about as many bytes as a sentence has
+_PLACE_BYTES, _PLACES = 2**16, 1_000  # what a sample reads at one place, at least, and the most places of a file
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,41 @@ class TextFiles:
             length = path.stat().st_size
             ranges += [TextRange(path, start, min(start + size, length)) for start in range(0, length, size)]
         return ranges
+
+    @property
+    def size(self) -> int:
+        """The bytes of all files."""
+        return sum(path.stat().st_size for path in self.paths)
+
+    def sample(self, size: int) -> Iterator[Sentence]:
+        """Yield distinct sentences from evenly spread places of the files; nothing is counted.
+
+        Args:
+            size: bytes of text in all; of files without byte ranges, about as much from their start.
+
+        Raises:
+            InputError: a file is not raw text, or cannot be read.
+        """
+        seen: set[bytes] = set()
+        for sentence in self._sampled(min(1.0, size / max(1, self.size))):
+            if (sentence_hash := sentence.hash()) not in seen:
+                seen.add(sentence_hash)
+                yield sentence
+
+    def _sampled(self, share: float) -> Iterator[Sentence]:
+        counts, report = self.new_counts(), new_report(self.data)
+        for path in self.paths:
+            check_raw(path)
+            length = path.stat().st_size
+            if not _has_byte_ranges(path):
+                sentences, _ = self._sentences(TextRange(path, 0, None), counts, report)
+                yield from islice(sentences, math.ceil(share * length / _SENTENCE_BYTES))
+                continue
+            places = max(1, min(_PLACES, math.ceil(share * length / _PLACE_BYTES)))
+            for place in range(places):
+                start = length * place // places
+                end = start + math.ceil(share * length / places)
+                yield from self._sentences(TextRange(path, start, end), counts, report)[0]
 
     def cut(self, part: TextRange, counts: RawCounts, report: ReadReport) -> Iterator[tuple[Block, BlockSource]]:
         """Yield the blocks of a range, with their sources.

@@ -15,6 +15,7 @@ from nlptrain.data.formats.registry import files_of
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits, held_out_sentences
 from nlptrain.data.text_files import expand_paths
+from nlptrain.data.text_ranges import TextFiles
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation.augmentation import add_synthetic_sentences
 from nlptrain.distillation.sampling import AgreementDev
@@ -22,6 +23,8 @@ from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
 from nlptrain.errors import InputError, Setting
 from nlptrain.models.pretrained import resolve_model
 from nlptrain.run.checksums import file_hash
+
+SAMPLE_BYTES = 20_000_000  # of a long text, from which a vocabulary is made; they take about half a minute
 
 
 @dataclass(frozen=True)
@@ -94,24 +97,39 @@ def _model_files(folder: Path) -> list[Path]:
 
 
 def training_text(
-    config: StudentCommandConfig, splits: Splits, splitter: WordSplitter, ensemble: TeacherEnsemble | None = None
+    config: StudentCommandConfig,
+    splits: Splits,
+    splitter: WordSplitter,
+    ensemble: TeacherEnsemble | None = None,
+    log: Callable[[str], None] = lambda _: None,
 ) -> Callable[[], Iterator[Sentence]]:
-    """Return a function that reads, and augments again, all sentences that a student is trained on."""
+    """Return a function that reads, and augments again, the sentences that a student is trained on.
+
+    Of a long text it reads a sample; ``log`` receives a line then.
+    """
 
     def read() -> Iterator[Sentence]:
         data = config.data
         augment = config.augmenting if isinstance(config, DistillationConfig) else None
         yield from splits.train
         held_out = held_out_sentences(splits)
+        files = None if data.unlabeled is None else TextFiles.of(data, splitter, held_out)
+        is_long = files is not None and files.size > SAMPLE_BYTES
+
+        def raw() -> Iterator[Sentence]:
+            return files.sample(SAMPLE_BYTES) if files and is_long else raw_text(data, splitter, held_out)
+
         dev: set[bytes] = set()
-        if not splits.dev:  # it will be taken out of the raw text
+        if is_long and files is not None:
+            log(f"vocabulary: from {SAMPLE_BYTES / 1e6:.0f} of {files.size / 1e6:,.0f} MB of text, evenly spread")
+        elif not splits.dev:  # it will be taken out of the raw text
             agreement = AgreementDev()
-            for _ in agreement.recorded(raw_text(data, splitter, held_out)):
+            for _ in agreement.recorded(raw()):
                 pass
             dev = {sentence.hash() for sentence in agreement.sentences()}
-        raw = raw_text(data, splitter, held_out)
+        sentences = raw()
         if ensemble is not None:
-            raw = add_synthetic_sentences(raw, augment, splits, ensemble, lambda _: None)
-        yield from (sentence for sentence in raw if sentence.hash() not in dev)
+            sentences = add_synthetic_sentences(sentences, augment, splits, ensemble, lambda _: None)
+        yield from (sentence for sentence in sentences if sentence.hash() not in dev)
 
     return read

@@ -167,7 +167,7 @@ def _build_student(
         seed=seed,
         teacher=ensemble.token_model if ensemble else None,
         splitter=splitter if ensemble or splitter.segmenter else None,
-        text=training_text(config, splits, splitter, ensemble),
+        text=training_text(config, splits, splitter, ensemble, log),
         log=log,
     )
 

@@ -95,6 +95,25 @@ def test_rows_are_read_whole(tmp_path: Path) -> None:
         assert reader.read(source).name == source.name
 
 
+def test_a_sample_has_distinct_sentences_from_all_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nlptrain.data.text_ranges._PLACE_BYTES", 500)
+    lines = [f"the line {n} of a text" for n in range(4_000)]
+    rows = [json.dumps({"text": f"the row {n} of a text"}) for n in range(2_000)]
+    (tmp_path / "a.txt").write_text("the very same line\n" * 1_000 + "\n".join(lines) + "\n")
+    (tmp_path / "b.jsonl").write_text("\n".join(rows) + "\n")
+    data = DataConfig(unlabeled=[str(tmp_path / "a.txt"), str(tmp_path / "b.jsonl")])
+    files = TextFiles.of(data, WordSplitter.default(), None)
+    sample = [" ".join(sentence.words) for sentence in files.sample(files.size // 10)]
+    assert len(sample) == len(set(sample))
+    numbers = [int(text.split()[2]) for text in sample if text.startswith("the line")]
+    assert 350 < len(numbers) < 450
+    assert all(any(start <= n < start + 200 for n in numbers) for start in range(0, 4_000, 200))
+    from_rows = [int(text.split()[2]) for text in sample if text.startswith("the row")]
+    assert from_rows == list(range(len(from_rows)))
+    assert 40 < len(from_rows) < 100
+    assert {" ".join(sentence.words) for sentence in files.sample(files.size)} >= {*lines, "the very same line"}
+
+
 def test_error_if_the_text_has_changed(tmp_path: Path) -> None:
     path = write_text(tmp_path / "a.txt", 1, 100)
     data = DataConfig(unlabeled=[str(path)], min_words=2)
