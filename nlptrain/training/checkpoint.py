@@ -37,6 +37,7 @@ class Progress:
         metrics_bytes: size of metrics.jsonl after ``step``.
         metrics_hash: SHA-256 of these bytes.
         steps: of the whole training, as decided when it started.
+        processes: that did the last step; 0: unknown.
     """
 
     step: int = 0
@@ -48,6 +49,7 @@ class Progress:
     metrics_bytes: int = 0
     metrics_hash: str = ""
     steps: int = 0
+    processes: int = 0
 
 
 @dataclass
@@ -127,6 +129,7 @@ def save_checkpoint(state: TrainState, run: Run) -> None:
     checkpoint, previous = run.folder / CHECKPOINT, run.folder / PREVIOUS
     if checkpoint.is_file():
         checkpoint.replace(previous)
+    state.progress.processes = run.processes.world_size
     state.save(checkpoint, run.identity_hash)
 
 
@@ -161,6 +164,11 @@ def start_or_resume(model: TokenModel, config: TrainConfig, run: Run, steps: int
             ) from error
         steps = state.progress.steps  # as decided at the start: another version may resolve ``auto`` differently
         run.log(f"resuming after step {state.progress.step:,} of {steps:,} ({checkpoint.name})")
+        if state.progress.processes not in (0, run.processes.world_size):
+            run.log(
+                f"processes: {run.processes.world_size} instead of {state.progress.processes}; the batches stay the "
+                "same, the random numbers of dropout do not"
+            )
     state.progress.steps = steps
     return state
 

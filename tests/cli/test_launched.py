@@ -69,6 +69,15 @@ def test_two_processes_share_labeling_and_training_and_resume(
     assert (run / "model/model.safetensors").read_bytes() == (uninterrupted / "model/model.safetensors").read_bytes()
     assert read_metrics(run) == read_metrics(uninterrupted)
 
+    mixed = corpus / "mixed"
+    more = ["--output-dir", mixed, "--set", f"transfer_dir={corpus}/again"]
+    process = start(path, *more)
+    kill_when((mixed / "checkpoint.safetensors").exists, process, signal.SIGTERM)
+    result = call("tagger_kd", path, *SETTINGS, *more)
+    assert result.exit_code == 0, result.stderr
+    assert "processes: 1 instead of 2; the batches stay the same, the random numbers of dropout" in result.stderr
+    assert json.loads((mixed / "scores.json").read_text())["processes"] == 1
+
     alone = corpus / "alone"
     settings = [*SETTINGS, "--set", f"transfer_dir={corpus}/alone-transfer"]
     assert call("tagger_kd", path, *settings, "--output-dir", alone).exit_code == 0
