@@ -10,7 +10,27 @@ from nlptrain.cli.errors import SuggestingGroup
 from nlptrain.cli.options import key_option
 from nlptrain.cli.output import add_row, echo_json, echo_line, new_table, print_table
 
-_FOLDER = click.argument("folder", metavar="TRANSFER_DIR", type=click.Path(path_type=Path))
+
+def _local(_: click.Context, __: click.Parameter, value: str) -> Path:
+    """Return the folder ``value``.
+
+    Raises:
+        InputError: it is a URL.
+    """
+    from nlptrain.errors import InputError
+    from nlptrain.urls import hide_credentials, is_url
+
+    if is_url(value):
+        raise InputError(
+            f"found {hide_credentials(value)}",
+            location="TRANSFER_DIR",
+            expected="a folder: below a URL, it is not known which runs need what",
+            hint="list and remove the folders of teachers with the tools of the storage",
+        )
+    return Path(value)
+
+
+_FOLDER = click.argument("folder", metavar="TRANSFER_DIR", type=str, callback=_local)
 
 
 @click.group(cls=SuggestingGroup)
@@ -28,7 +48,7 @@ def list_command(folder: Path, as_json: bool) -> None:
     Reads   TRANSFER_DIR: the transfer_dir of runs, by default the folder `transfer`
             next to their folders.
     Writes  to standard output: each teacher with the number of its labels and blocks,
-            the size of its files, and the runs that read them.
+            the size of its files, and the runs and labeled files that need them.
 
     Example: nlptrain cache list runs/transfer
     """  # noqa: D301 - click reads the character
@@ -82,8 +102,9 @@ def prune(folder: Path, dry_run: bool) -> None:
     \b
     Reads   TRANSFER_DIR: the transfer_dir of runs.
     Writes  nothing; removes the blocks of all runs whose folders do not exist any more,
-            unless another run reads them, the encoded text of all runs, which takes
-            little time to make again, damaged files, and those of earlier versions.
+            and those of `nlptrain label` whose files do not, unless another one needs
+            them, the encoded text of all runs, which takes little time to make again,
+            damaged files, and those of earlier versions.
 
     Example: nlptrain cache prune runs/transfer --dry-run
     """  # noqa: D301 - click reads the character

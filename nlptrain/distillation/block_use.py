@@ -1,4 +1,4 @@
-"""Which blocks of a transfer set each run reads, so that those that no run needs can be removed."""
+"""Which blocks of a transfer set each run and each labeled file needs, so that the others can be removed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ FOLDER = "runs"  # below the folder of all teachers
 
 @dataclass(frozen=True)
 class RunBlocks:
-    """The blocks that a run reads.
+    """The blocks that a run reads, or that a file of ``nlptrain label`` was written from.
 
     Attributes:
         record: the file that names them.
-        output_dir: folder of the run.
+        output_dir: folder of the run, or the file.
         teachers: keys of its teachers.
         blocks: names of the blocks.
         is_labeling: whether it has not labeled all of its text yet, and may need further blocks.
@@ -48,22 +48,41 @@ def record_use(
     if run.folder is None or not run.processes.is_rank_zero:
         return
     output_dir = _relative(run.folder, folder)
-    path = folder / FOLDER / f"{hashlib.blake2b(output_dir.encode(), digest_size=16).hexdigest()}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = _record_path(folder, output_dir)
     description = {"output_dir": output_dir, "run": run.identity_hash, "teachers": sorted(teachers)}
     known = read_sealed_json(path)
     before = known["blocks"] if known and all(known[key] == value for key, value in description.items()) else ()
     write_sealed_json(path, {**description, "is_labeling": is_labeling, "blocks": sorted({*before, *names})})
 
 
+def record_file(folder: Path, out: Path, teacher: str, names: Iterable[str]) -> None:
+    """Record that the file ``out`` was written from the blocks ``names`` of ``teacher``.
+
+    Args:
+        folder: of the stores of all teachers.
+        out: the file.
+        teacher: key of the teacher.
+        names: of the blocks.
+    """
+    output = _relative(out, folder)
+    content = {"output_dir": output, "run": "", "teachers": [teacher], "is_labeling": False, "blocks": sorted(names)}
+    write_sealed_json(_record_path(folder, output), content)
+
+
+def _record_path(folder: Path, output: str) -> Path:
+    path = folder / FOLDER / f"{hashlib.blake2b(output.encode(), digest_size=16).hexdigest()}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
 def read_uses(folder: Path) -> list[RunBlocks]:
-    """Return what each run reads whose folder still exists."""
+    """Return what each run needs whose folder still exists, and each labeled file that does."""
     uses = []
     for path in sorted((folder / FOLDER).glob("*.json")):
         if (known := read_sealed_json(path)) is None:
             continue
         output_dir = Path(os.path.normpath(folder.resolve() / known["output_dir"]))
-        if (output_dir / "run.json").is_file():
+        if (output_dir / "run.json").is_file() or output_dir.is_file():
             uses.append(RunBlocks(path, output_dir, known["teachers"], known["blocks"], known["is_labeling"]))
     return uses
 

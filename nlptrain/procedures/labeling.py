@@ -22,6 +22,7 @@ from nlptrain.data.text_ranges import TextFiles
 from nlptrain.distillation.block_file import StoredBlock
 from nlptrain.distillation.block_labeling import LabelingResult, label_blocks
 from nlptrain.distillation.block_store import DEFAULT_CACHE_GB, BlockStore
+from nlptrain.distillation.block_use import record_file
 from nlptrain.distillation.failed_sentences import write_failed
 from nlptrain.distillation.ray_engine import RayEngine, open_engine
 from nlptrain.distillation.sealed_files import DamagedFileError
@@ -117,6 +118,7 @@ def label_files(
     scheme: Scheme = "plain" if loaded.labels.scheme == "plain" else "iob2"
     counter, context = SentenceCounter(), WriteContext(scheme)
     write_gold(counter.count(_labeled_sentences(store, loaded, data)), out, target, context)
+    record_file(store.folder.parent, out, store.key, result.names)
     for kind, count in context.lost.items():
         run.log(f"not stored in {target}: {kind} ({count:,} sentence{'s' * (count > 1)})")
     return LabeledFile(counter.sentences, counter.words, len(result.failed), failed_file, folder)

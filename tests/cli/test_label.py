@@ -132,3 +132,15 @@ def test_an_interrupted_command_goes_on(
     assert not out.exists()
     monkeypatch.setattr(TokenModel, "logits", None)
     assert "20 sentences reused, 0 computed" in call("label", teacher, text, out, "--device", "cpu").output
+
+
+def test_prune_keeps_the_blocks_of_a_labeled_file_that_exists(teacher: Path, text: Path, tmp_path: Path) -> None:
+    out = tmp_path / "labeled.jsonl"
+    assert call("label", teacher, text, out, "--device", "cpu").exit_code == 0
+    assert json.loads(call("cache", "list", tmp_path / "transfer", "--json").stdout)["teachers"][0]["runs"] == [
+        str(out)
+    ]
+    assert call("cache", "prune", tmp_path / "transfer").stdout.endswith("kept: 1 blocks that runs read\n")
+    assert "20 sentences reused" in call("label", teacher, text, out, "--device", "cpu", "--overwrite").output
+    out.unlink()
+    assert "removed: 1 blocks" in call("cache", "prune", tmp_path / "transfer").stdout
