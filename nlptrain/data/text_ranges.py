@@ -29,7 +29,7 @@ from nlptrain.errors import InputError
 from nlptrain.urls import is_url
 
 _SENTENCE_BYTES = 100  # about as many bytes as a sentence has
-_PLACE_BYTES, _PLACES = 2**16, 1_000  # what a sample reads at one place, at least, and the most places of a file
+_PART_BYTES, _PARTS = 2**16, 1_000  # of a sample: bytes of each part, at least, and the most parts of a file
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class TextFiles:
         return sum(path.stat().st_size for path in self.paths)
 
     def sample(self, size: int) -> Iterator[Sentence]:
-        """Yield distinct sentences from evenly spread places of the files; nothing is counted.
+        """Yield distinct sentences from evenly spread positions in the files; nothing is counted.
 
         Args:
             size: bytes of text in all; of files without byte ranges, about as much from their start.
@@ -150,10 +150,10 @@ class TextFiles:
                 sentences, _ = self._sentences(TextRange(path, 0, None), counts, report)
                 yield from islice(sentences, math.ceil(share * length / _SENTENCE_BYTES))
                 continue
-            places = max(1, min(_PLACES, math.ceil(share * length / _PLACE_BYTES)))
-            for place in range(places):
-                start = length * place // places
-                end = start + math.ceil(share * length / places)
+            parts = max(1, min(_PARTS, math.ceil(share * length / _PART_BYTES)))
+            for part in range(parts):
+                start = length * part // parts
+                end = start + math.ceil(share * length / parts)
                 yield from self._sentences(TextRange(path, start, end), counts, report)[0]
 
     def cut(self, part: TextRange, counts: RawCounts, report: ReadReport) -> Iterator[tuple[Block, BlockSource]]:

@@ -95,8 +95,8 @@ def test_rows_are_read_whole(tmp_path: Path) -> None:
         assert reader.read(source).name == source.name
 
 
-def test_a_sample_has_distinct_sentences_from_all_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nlptrain.data.text_ranges._PLACE_BYTES", 500)
+def test_a_sample_has_distinct_sentences_from_the_whole_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nlptrain.data.text_ranges._PART_BYTES", 500)
     lines = [f"the line {n} of a text" for n in range(4_000)]
     rows = [json.dumps({"text": f"the row {n} of a text"}) for n in range(2_000)]
     (tmp_path / "a.txt").write_text("the very same line\n" * 1_000 + "\n".join(lines) + "\n")
