@@ -29,20 +29,22 @@ class Block:
         sentences: in their order, without repeats.
         hashes: of the words of each sentence.
         texts: the text of each sentence, and start and end of each word in it, see ``Sentence.as_text``.
-        positions: the index in ``sentences`` of each sentence that was read, repeats included.
+        read: the sentences that were read, repeats included.
+        positions: the index in ``sentences`` of each of these.
     """
 
     name: str
     sentences: Sequence[Sentence]
     hashes: Sequence[bytes]
     texts: Sequence[tuple[str, Offsets]]
+    read: Sequence[Sentence]
     positions: Sequence[int]
 
     @classmethod
     def of(cls, sentences: Sequence[Sentence], hashes: Sequence[bytes]) -> Block:
         """Build the block of the ``sentences`` that were read, with the hash of each."""
         indices: dict[bytes, int] = {}
-        positions = [indices.setdefault(sentence_hash, len(indices)) for sentence_hash in hashes]
+        read, positions = sentences, [indices.setdefault(sentence_hash, len(indices)) for sentence_hash in hashes]
         if len(indices) < len(sentences):
             firsts: dict[int, Sentence] = {}
             for position, sentence in zip(positions, sentences, strict=True):
@@ -53,7 +55,7 @@ class Block:
         for sentence_hash, (text, _) in zip(indices, texts, strict=True):
             encoded = text.encode("utf-8", "surrogatepass")
             name.update(sentence_hash + len(encoded).to_bytes(8, "little") + encoded)
-        return cls(name.hexdigest(), sentences, list(indices), texts, positions)
+        return cls(name.hexdigest(), sentences, list(indices), texts, read, positions)
 
     @property
     def weight(self) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -40,11 +40,20 @@ class TextRange:
         path: of the file.
         start: its first byte.
         end: the byte after its last one; None: the whole file, e.g. of rows, which has no byte ranges.
+        first_line: the number of its first line; 0: unknown, and positions in the file are those of bytes.
+        lines: their number, if the first one's is known.
     """
 
     path: Path
     start: int
     end: int | None
+    first_line: int = 0
+    lines: int = 0
+
+    @property
+    def last_position(self) -> int | None:
+        """The position after the last one of its sentences; None: the whole file."""
+        return self.first_line + self.lines if self.first_line and self.end is not None else self.end
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,7 @@ class TextFiles:
         splitter: splits lines into words.
         held_out: sentences that are left out, as are their near-duplicates.
         paths: of the files.
+        names: of the files as they were given, for messages and ids.
         weights: the sampling weight of a file's sentences, where that is not 1.
         uses_repeats: whether repeated sentences count as used.
     """
@@ -83,6 +93,7 @@ class TextFiles:
     splitter: WordSplitter
     held_out: HeldOut | None
     paths: Sequence[Path]
+    names: Mapping[Path, str] = field(default_factory=dict)
     weights: Mapping[Path, float] = field(default_factory=dict)
     uses_repeats: bool = False
 
@@ -97,7 +108,8 @@ class TextFiles:
         """
         check_limits(data.min_words, data.max_words)
         weights = {path.absolute(): weight for path, weight in source_weights(data).items()}
-        return cls(data, splitter, held_out, [path.absolute() for path in raw_files(data)], weights, uses_repeats)
+        names = {path.absolute(): str(path) for path in raw_files(data)}
+        return cls(data, splitter, held_out, list(names), names, weights, uses_repeats)
 
     @property
     def are_shared(self) -> bool:
@@ -191,7 +203,7 @@ class TextFiles:
             if is_cut(sentence_hash) or len(sentences) == blocks.MAX_SENTENCES:
                 yield _block(part.path, first, sentences, hashes)
                 sentences, hashes = [], []
-                if is_cut(sentence_hash) and part.end is not None and position >= part.end:
+                if is_cut(sentence_hash) and part.last_position is not None and position >= part.last_position:
                     return
         if sentences:
             yield _block(part.path, first, sentences, hashes)
@@ -201,7 +213,9 @@ class TextFiles:
     ) -> tuple[Iterator[Sentence], Iterator[Sentence]]:
         """Return the sentences of ``part``, and those after it to the end of the file, which are not counted."""
         lines = self._lines(part.path, part.start, report)
-        end = part.end
+        end = part.last_position
+        if part.first_line and end is not None:
+            lines = enumerate((line for _, line in lines), start=part.first_line)
         if end is None:
             return self._used(lines, part.path, counts), iter(())
         following: list[tuple[int, Line]] = []
@@ -232,8 +246,17 @@ class TextFiles:
 
     def _used(self, lines: Iterable[tuple[int, Line]], path: Path, counts: RawCounts) -> Iterator[Sentence]:
         weight = self.weights.get(path, 1.0)
-        sentences = read_sentences(lines, str(path), self.splitter, counts, weight, keep_text=True)
+        sentences = read_sentences(lines, self.names[path], self.splitter, counts, weight, keep_text=True)
         return used_sentences(sentences, self.held_out, counts, keep_repeats=True)
+
+
+def numbered(ranges: Sequence[TextRange], lines: Sequence[int]) -> list[TextRange]:
+    """Return all ``ranges`` of files, in their order, with the numbers of their lines, given how many each has."""
+    result: list[TextRange] = []
+    for part, count in zip(ranges, lines, strict=True):
+        first = result[-1].first_line + result[-1].lines if part.start else 1
+        result.append(replace(part, first_line=first, lines=count))
+    return result
 
 
 def _has_byte_ranges(path: Path) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -66,6 +68,23 @@ class CutRange:
     sizes: Sequence[int]
     counts: RawCounts
     report: ReadReport
+
+
+@dataclass(frozen=True)
+class WrittenRange:
+    """The labeled sentences of a range of text.
+
+    Attributes:
+        content: of the file that they are written to.
+        sentences: their number.
+        words: of these.
+        lost: as in ``WriteContext``.
+    """
+
+    content: bytes
+    sentences: int
+    words: int
+    lost: Counter[str]
 
 
 class Labeler:
@@ -171,6 +190,35 @@ class Labeler:
         assert self._compute is not None
         sentences = self._block(files, task).sentences[first:end]
         return start_block(self._compute, sentences, len(self._store.labels), limit)()
+
+    def write(self, job: LabelingJob, files: Sequence[Any], part: TextRange, target: str) -> WrittenRange:
+        """Return what a file of the format ``target`` has for the sentences of a range whose blocks are stored.
+
+        Raises:
+            StorageError: a block is missing, perhaps only for a moment.
+            InputError: a sentence cannot be written in this format.
+        """
+        from nlptrain.data.corpus import new_report
+        from nlptrain.data.formats import WriteContext
+        from nlptrain.data.formats.registry import SentenceCounter, write_gold
+        from nlptrain.distillation.labeled_text import ChangedTextError, labeled_sentences, scheme_of
+        from nlptrain.distillation.ray_pool import StorageError
+
+        self._prepare(job)
+        assert self._store is not None
+        assert self._teacher is not None
+        text = self._text(files)
+        blocks = (block for block, _ in text.cut(part, text.new_counts(), new_report(text.data)))
+        counter, context = SentenceCounter(), WriteContext(scheme_of(self._teacher))
+        sentences = counter.count(labeled_sentences(self._store, self._teacher, blocks))
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "part"
+            try:
+                write_gold(sentences, out, target, context)
+            except ChangedTextError as error:
+                time.sleep(_RETRY_SECONDS)
+                raise StorageError(error) from None
+            return WrittenRange(out.read_bytes(), counter.sentences, counter.words, context.lost)
 
     def _block(self, files: Sequence[Any], task: BlockSource | SentenceTexts) -> Block:
         """Return a block of the text, or of these sentences."""

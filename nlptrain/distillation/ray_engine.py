@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
-import signal
-import socket
+import shutil
 import time
 import uuid
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from nlptrain import __version__
+from nlptrain.atomic_files import replacing, write_errors
 from nlptrain.config.labeling import LabelingConfig
 from nlptrain.data.raw_text import RawCounts
 from nlptrain.data.read_report import ReadReport
-from nlptrain.data.text_ranges import BlockReader, TextFiles
+from nlptrain.data.text_ranges import BlockReader, TextFiles, TextRange, numbered
 from nlptrain.distillation.block_store import BlockStore
 from nlptrain.distillation.engines import LabeledBlock, LabelingEngine, LocalEngine
 from nlptrain.distillation.failed_sentences import FailureLimit
-from nlptrain.distillation.ray_actor import CutRange, Labeler, LabelingJob
+from nlptrain.distillation.ray_actor import CutRange, Labeler, LabelingJob, WrittenRange
+from nlptrain.distillation.ray_connection import connect
 from nlptrain.distillation.ray_parts import BlockPart, SplitBlocks
 from nlptrain.distillation.ray_pool import ActorPool
 from nlptrain.distillation.teachers.teacher import Teacher
 from nlptrain.distillation.text_blocks import TextBlock
 from nlptrain.errors import InputError, Setting
-from nlptrain.run.run import SIGNALS, Run
-from nlptrain_runtime.errors import message_line
+from nlptrain.run.run import Run
 
-_MAX_RANGE, _MIN_RANGE = 2**26, 2**20  # bytes
+_MAX_RANGE, _MIN_RANGE = 2**24, 2**20  # bytes
 _RANGES_PER_ACTOR = 4
-_MAX_REASON = 200  # characters
 _COUNT_SECONDS = 5.0  # between two looks at the resources of the cluster
 _EPSILON = 1e-6  # a tenth of a GPU fits ten times
-_CONNECT_SECONDS = 10.0
 _ENVIRONMENT = ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "TOKENIZERS_PARALLELISM")
 
 
@@ -70,6 +69,7 @@ class RayEngine:
         self._pool: ActorPool | None = None
         self._owns_connection = False
         self._files: list[Any] = []
+        self._ranges: list[TextRange] = []  # with the numbers of their lines
         self._room, self._counted = 0, -math.inf
 
     def cut(self, files: TextFiles) -> tuple[list[TextBlock], RawCounts, ReadReport]:
@@ -99,6 +99,7 @@ class RayEngine:
         counts, report = files.new_counts(), ReadReport(is_strict=files.data.strict, max_faulty=files.data.max_faulty)
         blocks: dict[str, TextBlock] = {}
         reader = BlockReader(files)
+        self._ranges = numbered(ranges, [done[part].report.sentences for part in ranges])
         for part in ranges:
             cut = done[part]
             counts.add(cut.counts)
@@ -117,14 +118,7 @@ class RayEngine:
         first = next(rest, None)
         if first is None:
             return
-        import ray
-
         pool = self._connected()
-        device = "cuda" if self._settings.gpus_per_actor else "cpu"
-        teacher.to("cpu")
-        mark = store.folder / f".{uuid.uuid4().hex}.mark"
-        job = LabelingJob(store.key, [ray.put(teacher)], store.origin, store.is_top, store.cache_gb, device, mark.name)
-
         split = SplitBlocks(store, teacher, limit)
 
         def start(actor: Any, task: TextBlock | BlockPart) -> Any:  # noqa: ANN401
@@ -134,12 +128,8 @@ class RayEngine:
                 return actor.label_part.remote(job, self._files, text, task.first, task.end, replace(limit))
             return actor.label.remote(job, self._files, text, replace(limit))
 
-        def check(actor: Any) -> Any:  # noqa: ANN401
-            return actor.check.remote(__version__, job)
-
         tasks: Iterable[TextBlock | BlockPart] = chain([first], rest)
-        mark.touch()
-        try:
+        with self._job(store, teacher) as (job, check):
             task: TextBlock | BlockPart
             result: Any
             for task, result in pool.run(tasks, start, check, split.split):
@@ -149,6 +139,58 @@ class RayEngine:
                     yield result
                 yield from split.finished()
             yield from split.finished()  # its last sentence was given up
+
+    def write(self, store: BlockStore, teacher: Teacher, out: Path, target: str) -> WrittenRange:
+        """Write all sentences of the text that was cut, and whose blocks are stored, to the file ``out``.
+
+        Args:
+            store: that of the teacher.
+            teacher: that has labeled them.
+            out: the new file.
+            target: its format, one of ``DIVISIBLE``.
+
+        Returns:
+            What was written, without the content.
+
+        Raises:
+            InputError: the file cannot be written, or a sentence in this format.
+        """
+        pool = self._connected()
+        lost: Counter[str] = Counter()
+        sentences = words = 0
+        out = out.resolve()  # a link stays a link
+        folder = out.with_name(f".{out.name}.parts")
+        indices = {part: index for index, part in enumerate(self._ranges)}
+        with self._job(store, teacher) as (job, check), write_errors(out), _new_folder(folder):
+
+            def start(actor: Any, part: TextRange) -> Any:  # noqa: ANN401
+                return actor.write.remote(job, self._files, part, target)
+
+            part: TextRange
+            written: WrittenRange
+            for part, written in pool.run(self._ranges, start, check):
+                (folder / str(indices[part])).write_bytes(written.content)
+                sentences, words = sentences + written.sentences, words + written.words
+                lost += written.lost
+            with replacing(out) as whole, whole.open("wb") as file:
+                for index in range(len(indices)):
+                    with (folder / str(index)).open("rb") as content:
+                        shutil.copyfileobj(content, file)
+                    (folder / str(index)).unlink()
+        return WrittenRange(b"", sentences, words, lost)
+
+    @contextmanager
+    def _job(self, store: BlockStore, teacher: Teacher) -> Iterator[tuple[LabelingJob, Callable[[Any], Any]]]:
+        """Yield the job of ``teacher``, and the check of its actors; in this block, they see what is written here."""
+        import ray
+
+        device = "cuda" if self._settings.gpus_per_actor else "cpu"
+        teacher.to("cpu")
+        mark = store.folder / f".{uuid.uuid4().hex}.mark"
+        job = LabelingJob(store.key, [ray.put(teacher)], store.origin, store.is_top, store.cache_gb, device, mark.name)
+        mark.touch()
+        try:
+            yield job, lambda actor: actor.check.remote(__version__, job)
         finally:
             mark.unlink(missing_ok=True)
 
@@ -175,7 +217,7 @@ class RayEngine:
 
             if not ray.is_initialized():
                 self._owns_connection = True
-                _connect(self._settings.address)
+                connect(self._settings.address)
             fewest, most = self._settings.actor_range
             self._pool = ActorPool(self._create_actor, fewest, self._most, self._run.log)
             resources = ray.cluster_resources()
@@ -220,6 +262,17 @@ class RayEngine:
 
 
 @contextmanager
+def _new_folder(folder: Path) -> Iterator[None]:
+    """Create ``folder`` for this block; what a killed command has left there is removed."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
 def open_engine(run: Run) -> Iterator[LabelingEngine]:
     """Yield the engine that ``run.labeling`` names, and end its actors at the end.
 
@@ -240,38 +293,3 @@ def open_engine(run: Run) -> Iterator[LabelingEngine]:
         yield engine
     finally:
         engine.close()
-
-
-def _connect(address: str) -> None:
-    """Connect to the cluster at ``address``, without Ray's own output and reports.
-
-    Raises:
-        InputError: there is none.
-    """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the default of Ray 3; Ray 2 warns without it
-    import ray
-
-    handlers = {signal_number: signal.getsignal(signal_number) for signal_number in SIGNALS}
-    try:
-        _check_address(address)
-        dashboard = False if address == "local" else None
-        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=dashboard)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        reason = message_line(str(error).strip().split("\n")[0])[:_MAX_REASON]
-        raise InputError(
-            f"found {address}, and no Ray cluster can be reached there ({reason})",
-            location=Setting("labeling.address"),
-            hint="start one: ray start --head; or use local, which starts one on this machine",
-        ) from error
-    finally:
-        with suppress(ValueError):  # outside the main thread there are none
-            for signal_number, handler in handlers.items():
-                signal.signal(signal_number, handler)  # Ray replaces that of SIGTERM
-
-
-def _check_address(address: str) -> None:
-    """Raise OSError if nothing listens at HOST:PORT, which Ray would try for many minutes."""
-    host, _, port = address.rpartition(":")
-    if host and port.isdecimal() and "/" not in host:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()

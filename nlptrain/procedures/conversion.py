@@ -9,7 +9,14 @@ from pathlib import Path
 from nlptrain.config.data import DataConfig
 from nlptrain.data.corpus import Corpus
 from nlptrain.data.formats import WriteContext
-from nlptrain.data.formats.registry import check_file_name, files_of, format_by_suffix, ignored_columns, write_gold
+from nlptrain.data.formats.registry import (
+    SentenceCounter,
+    check_file_name,
+    files_of,
+    format_by_suffix,
+    ignored_columns,
+    write_gold,
+)
 from nlptrain.data.gold_files import common_scheme, describe_readings
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_schemes import SCHEME_NAMES, Scheme, to_scheme
@@ -170,21 +177,6 @@ class _Contents:
             self.has_texts |= sentence.text is not None
         corpus.readings.update(silent.readings)
         return common_scheme(silent.readings) or "iob2"
-
-
-class SentenceCounter:
-    """Counts sentences and words on their way to a writer."""
-
-    def __init__(self) -> None:
-        """Start at 0."""
-        self.sentences = self.words = 0
-
-    def count(self, sentences: Iterator[Sentence]) -> Iterator[Sentence]:
-        """Yield ``sentences``, and count them and their words."""
-        for sentence in sentences:
-            self.sentences += 1
-            self.words += len(sentence.words)
-            yield sentence
 
 
 def _log_ignored_columns(corpus: Corpus, log: Callable[[str], None]) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -15,26 +13,21 @@ from nlptrain.config.teachers import TransformerTeacherConfig
 from nlptrain.data.blocks import cut_blocks
 from nlptrain.data.corpus import Corpus, finish_raw, raw_sample, raw_text, splitter_of
 from nlptrain.data.formats import WriteContext
-from nlptrain.data.formats.registry import format_by_suffix, write_gold
-from nlptrain.data.sentence import Sentence
-from nlptrain.data.tag_schemes import Scheme, spans_to_tags
+from nlptrain.data.formats.registry import SentenceCounter, format_by_suffix, write_gold
+from nlptrain.data.text_files import is_gz
 from nlptrain.data.text_ranges import TextFiles
-from nlptrain.distillation.block_file import StoredBlock
 from nlptrain.distillation.block_labeling import LabelingResult, label_blocks
 from nlptrain.distillation.block_store import DEFAULT_CACHE_GB, BlockStore
 from nlptrain.distillation.block_use import record_file
+from nlptrain.distillation.engines import LabelingEngine
 from nlptrain.distillation.failed_sentences import write_failed
+from nlptrain.distillation.labeled_text import DIVISIBLE, labeled_sentences, scheme_of
 from nlptrain.distillation.ray_engine import RayEngine, open_engine
-from nlptrain.distillation.sealed_files import DamagedFileError
 from nlptrain.distillation.teachers import Precision, Teacher, TeacherContext
 from nlptrain.distillation.text_blocks import all_blocks
-from nlptrain.errors import InputError
-from nlptrain.models.prediction import to_tagged_sentence
-from nlptrain.procedures.conversion import SentenceCounter, check_is_no_source, check_new_file
+from nlptrain.procedures.conversion import check_is_no_source, check_new_file
 from nlptrain.procedures.models import build_teacher
 from nlptrain.run.run import Run
-from nlptrain_runtime.confidence import round_confidence
-from nlptrain_runtime.predictions import TaggedSentence
 
 
 @dataclass(frozen=True)
@@ -111,71 +104,34 @@ def label_files(
         target = "entities" if checked_target == "jsonl" and loaded.labels.scheme != "plain" else checked_target
     folder = transfer_dir or str(out.parent / "transfer")
     store = BlockStore(folder, loaded, cache_gb=DEFAULT_CACHE_GB)
-    result = _label(store, loaded, data, run)
-    run.log(result.describe())
+    context, counter = WriteContext(scheme_of(loaded)), SentenceCounter()
     failed_file = out.with_name(f"{out.name}.dead.jsonl")
-    write_failed(failed_file, result.failed)
-    scheme: Scheme = "plain" if loaded.labels.scheme == "plain" else "iob2"
-    counter, context = SentenceCounter(), WriteContext(scheme)
-    write_gold(counter.count(_labeled_sentences(store, loaded, data)), out, target, context)
+    with open_engine(run) as engine:
+        result, files = _label(store, loaded, data, run, engine)
+        run.log(result.describe())
+        write_failed(failed_file, result.failed)
+        if isinstance(engine, RayEngine) and files and target in DIVISIBLE and not is_gz(out.resolve()):
+            written = engine.write(store, loaded, out, target)
+            counter.sentences, counter.words, context.lost = written.sentences, written.words, written.lost
+        else:
+            blocks = cut_blocks(raw_text(data, splitter_of(data), to_label=True))
+            write_gold(counter.count(labeled_sentences(store, loaded, blocks)), out, target, context)
     record_file(store.folder.parent, out, store.key, result.names)
     for kind, count in context.lost.items():
         run.log(f"not stored in {target}: {kind} ({count:,} sentence{'s' * (count > 1)})")
     return LabeledFile(counter.sentences, counter.words, len(result.failed), failed_file, folder)
 
 
-def _label(store: BlockStore, teacher: Teacher, data: DataConfig, run: Run) -> LabelingResult:
-    """Store the logits of all sentences of ``data.unlabeled``."""
+def _label(
+    store: BlockStore, teacher: Teacher, data: DataConfig, run: Run, engine: LabelingEngine
+) -> tuple[LabelingResult, TextFiles | None]:
+    """Store the logits of all sentences of ``data.unlabeled``; also return the files that actors have cut, if any."""
     splitter = splitter_of(data)
-    with open_engine(run) as engine:
-        files = TextFiles.of(data, splitter, None, uses_repeats=True)
-        if not isinstance(engine, RayEngine) or not files.are_shared:
-            text = raw_text(data, splitter, None, run.log, to_label=True, uses_repeats=True)
-            return label_blocks(store, all_blocks(text), teacher, run, engine)
-        blocks, counts, report = engine.cut(files)
-        finish_raw(Corpus.of(data, "unlabeled"), counts, report, run.log, None)
-        planned = sum(block.sentences for block in blocks)
-        return label_blocks(store, blocks, teacher, run, engine, planned=planned)
-
-
-def _labeled_sentences(store: BlockStore, teacher: Teacher, data: DataConfig) -> Iterator[Sentence]:
-    """Yield all sentences of the text with the teacher's tags, without those that it fails on."""
-    read: deque[Sentence] = deque()
-
-    def recorded() -> Iterator[Sentence]:
-        for sentence in raw_text(data, splitter_of(data), to_label=True):
-            read.append(sentence)
-            yield sentence
-
-    for block in cut_blocks(recorded()):
-        try:
-            stored = store.open(block.name)
-        except (FileNotFoundError, DamagedFileError) as error:
-            raise InputError(
-                "has changed since the start of this command",
-                location=block.sentences[0].file,
-                hint="give the same command again",
-            ) from error
-        tagged = _tagged(stored, teacher)
-        for row in block.positions:
-            sentence = read.popleft()
-            if row not in stored.failed:
-                yield _with_tags(sentence, tagged[row], teacher.labels.scheme)
-
-
-def _tagged(stored: StoredBlock, teacher: Teacher) -> list[TaggedSentence]:
-    """Return the teacher's tags and confidences of each sentence of a block."""
-    offsets = stored.offsets.tolist()
-    logits = [
-        stored.logits.between(start, end).astype("float32") for start, end in zip(offsets, offsets[1:], strict=False)
-    ]
-    return [to_tagged_sentence(prediction, teacher.labels) for prediction in teacher.decoder.predict(logits)]
-
-
-def _with_tags(sentence: Sentence, tagged: TaggedSentence, scheme: Scheme) -> Sentence:
-    """Return ``sentence`` with its tags, and the scores of its entities; its id is where it was read."""
-    if scheme == "plain":
-        return replace(sentence, tags=tuple(tagged.tags), id=sentence.where)
-    scored = [(span, round_confidence(confidence)) for span, confidence in tagged.spans(scheme)]
-    tags = tuple(spans_to_tags((span for span, _ in scored), len(sentence.words), "iob2"))
-    return replace(sentence, tags=tags, scores=dict(scored), id=sentence.where)
+    files = TextFiles.of(data, splitter, None, uses_repeats=True)
+    if not isinstance(engine, RayEngine) or not files.are_shared:
+        text = raw_text(data, splitter, None, run.log, to_label=True, uses_repeats=True)
+        return label_blocks(store, all_blocks(text), teacher, run, engine), None
+    blocks, counts, report = engine.cut(files)
+    finish_raw(Corpus.of(data, "unlabeled"), counts, report, run.log, None)
+    planned = sum(block.sentences for block in blocks)
+    return label_blocks(store, blocks, teacher, run, engine, planned=planned), files

@@ -13,12 +13,12 @@ import pytest
 from nlptrain.config.data import DataConfig
 from nlptrain.data import blocks
 from nlptrain.data.blocks import cut_blocks
-from nlptrain.data.corpus import Corpus, new_report
+from nlptrain.data.corpus import Corpus, new_report, raw_text
 from nlptrain.data.duplicates import HeldOut
 from nlptrain.data.raw_text import RawCounts
 from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.text_ranges import BlockReader, BlockSource, TextFiles
+from nlptrain.data.text_ranges import BlockReader, BlockSource, TextFiles, numbered
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
 
@@ -58,6 +58,21 @@ def in_ranges(files: TextFiles, size: int) -> tuple[list[BlockSource], RawCounts
     return sources, counts, report
 
 
+def read_in_numbered_ranges(files: TextFiles, size: int) -> list[tuple[str, tuple[str, ...]]]:
+    ranges, lines = files.ranges(size), []
+    for part in ranges:
+        report = new_report(files.data)
+        list(files.cut(part, files.new_counts(), report))
+        lines.append(report.sentences)
+    cut = (files.cut(part, files.new_counts(), new_report(files.data)) for part in numbered(ranges, lines))
+    return [(sentence.where, sentence.words) for blocks in cut for block, _ in blocks for sentence in block.read]
+
+
+def read_whole(files: TextFiles) -> list[tuple[str, tuple[str, ...]]]:
+    raw = raw_text(files.data, files.splitter, files.held_out, to_label=True)
+    return [(sentence.where, sentence.words) for sentence in raw]
+
+
 @pytest.mark.parametrize("ends", [("\n",), ("\n", "\r\n", "\r", "\r\r\n")])
 @pytest.mark.parametrize("size", [37, 500, 4_000, 10**9])
 def test_ranges_of_any_size_have_the_blocks_of_the_whole_text(tmp_path: Path, size: int, ends: tuple[str, ...]) -> None:
@@ -76,6 +91,7 @@ def test_ranges_of_any_size_have_the_blocks_of_the_whole_text(tmp_path: Path, si
     reader = BlockReader(files)
     for source in [*sources, *sources[::-9]]:
         assert reader.read(source).name == source.name
+    assert read_in_numbered_ranges(files, size) == read_whole(files)
 
 
 def test_rows_are_read_whole(tmp_path: Path) -> None:
@@ -93,6 +109,7 @@ def test_rows_are_read_whole(tmp_path: Path) -> None:
     reader = BlockReader(files)
     for source in [*sources, *sources[::-5]]:
         assert reader.read(source).name == source.name
+    assert read_in_numbered_ranges(files, 10) == read_whole(files)
 
 
 def test_a_sample_has_distinct_sentences_from_the_whole_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

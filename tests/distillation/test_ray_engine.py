@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from nlptrain.config.commands import COMMANDS
+from nlptrain.config.data import DataConfig
 from nlptrain.config.labeling import LabelingConfig
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
@@ -24,6 +25,7 @@ from nlptrain.distillation.text_blocks import all_blocks
 from nlptrain.errors import InputError
 from nlptrain.models import TransformerTokenClassifier
 from nlptrain.procedures import run_training
+from nlptrain.procedures.labeling import label_files
 from nlptrain.run.run import Run
 from tests.helpers.commands import write_configs
 from tests.helpers.corpora import LABELS, make_sentences
@@ -90,6 +92,27 @@ def test_training_on_ray_is_the_training_on_this_machine(
         lines = [[line[20:] for line in log.splitlines() if line[20:].startswith(topic)] for log in logs]
         assert lines[0] == lines[1] != [], topic
     assert "ray: 1 node, 1 CPUs (labeling.address)" in logs[1]
+
+
+@pytest.mark.usefixtures("node")
+def test_actors_write_the_file_of_this_machine(
+    tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS, seed=3).save_pretrained(tmp_path / "teacher")
+    lines = [f"{' '.join(words)} {n % 700}" for n, (words, _) in enumerate(make_sentences(3_000, 5))]
+    (tmp_path / "raw.txt").write_text("\n".join([*lines[:900], "", *lines[900:]]) + "\n")
+    monkeypatch.setattr("nlptrain.distillation.ray_engine._MAX_RANGE", 30_000)
+    monkeypatch.setattr("nlptrain.distillation.ray_engine._MIN_RANGE", 30_000)
+    monkeypatch.chdir(tmp_path)
+    data = DataConfig(unlabeled="raw.txt")
+    results = {}
+    for out in ("local.jsonl", "ray.jsonl"):
+        labeling = RAY if out == "ray.jsonl" else None
+        results[out] = label_files("teacher", data, Path(out), labeling=labeling, threads=1, device="cpu")
+    assert (tmp_path / "ray.jsonl").read_bytes() == (tmp_path / "local.jsonl").read_bytes()
+    assert results["ray.jsonl"].describe() == results["local.jsonl"].describe()
+    assert results["ray.jsonl"].sentences == 3_000
+    assert not list(tmp_path.glob(".*"))
 
 
 class Fragile(Teacher):

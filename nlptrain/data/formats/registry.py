@@ -184,6 +184,21 @@ def check_file_name(out: Path, target: str) -> None:
         )
 
 
+class SentenceCounter:
+    """Counts sentences and words on their way to a writer."""
+
+    def __init__(self) -> None:
+        """Start at 0."""
+        self.sentences = self.words = 0
+
+    def count(self, sentences: Iterator[Sentence]) -> Iterator[Sentence]:
+        """Yield ``sentences``, and count them and their words."""
+        for sentence in sentences:
+            self.sentences += 1
+            self.words += len(sentence.words)
+            yield sentence
+
+
 def write_gold(sentences: Iterable[Sentence], path: Path, target: str, context: WriteContext) -> None:
     """Write ``sentences`` to ``path``; no file is left if one of them cannot be written.
 
