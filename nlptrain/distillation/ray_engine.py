@@ -37,6 +37,7 @@ from nlptrain.run.run import Run
 
 _MAX_RANGE, _MIN_RANGE = 2**24, 2**20  # bytes
 _RANGES_PER_ACTOR = 4
+_LOG_SECONDS = 20
 _COUNT_SECONDS = 5.0  # between two looks at the resources of the cluster
 _EPSILON = 1e-6  # a tenth of a GPU fits ten times
 _ENVIRONMENT = ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "TOKENIZERS_PARALLELISM")
@@ -158,6 +159,7 @@ class RayEngine:
         pool = self._connected()
         lost: Counter[str] = Counter()
         sentences = words = 0
+        logged = time.monotonic()
         out = out.resolve()  # a link stays a link
         folder = out.with_name(f".{out.name}.parts")
         indices = {part: index for index, part in enumerate(self._ranges)}
@@ -168,7 +170,10 @@ class RayEngine:
 
             part: TextRange
             written: WrittenRange
-            for part, written in pool.run(self._ranges, start, check):
+            for count, (part, written) in enumerate(pool.run(self._ranges, start, check), start=1):
+                if time.monotonic() - logged > _LOG_SECONDS:
+                    logged = time.monotonic()
+                    self._run.log(f"{out.name}: {count:,} of {len(indices):,} ranges written, {sentences:,} sentences")
                 (folder / str(indices[part])).write_bytes(written.content)
                 sentences, words = sentences + written.sentences, words + written.words
                 lost += written.lost
