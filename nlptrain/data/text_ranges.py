@@ -6,10 +6,8 @@ records (White 2015, "Hadoop: The Definitive Guide", chapter 8).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 
 from nlptrain.config.data import DataConfig
@@ -27,9 +25,6 @@ from nlptrain.data.text_files import is_gz, is_utf16, read_lines_from
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
 from nlptrain.urls import is_url
-
-_SENTENCE_BYTES = 100  # about as many bytes as a sentence has
-_PART_BYTES, _PARTS = 2**16, 1_000  # of a sample: bytes of each part, at least, and the most parts of a file
 
 
 @dataclass(frozen=True)
@@ -126,7 +121,7 @@ class TextFiles:
         ranges: list[TextRange] = []
         for path in self.paths:
             check_raw(path)
-            if not _has_byte_ranges(path):
+            if not has_byte_ranges(path):
                 ranges.append(TextRange(path, 0, None))
                 continue
             length = path.stat().st_size
@@ -138,35 +133,13 @@ class TextFiles:
         """The bytes of all files."""
         return sum(path.stat().st_size for path in self.paths)
 
-    def sample(self, size: int) -> Iterator[Sentence]:
-        """Yield distinct sentences from evenly spread positions in the files; nothing is counted.
-
-        Args:
-            size: bytes of text in all; of files without byte ranges, about as much from their start.
+    def sentences(self, part: TextRange) -> Iterator[Sentence]:
+        """Yield the sentences of the lines that begin in ``part``, repeats included; nothing is counted.
 
         Raises:
-            InputError: a file is not raw text, or cannot be read.
+            InputError: the file cannot be read.
         """
-        seen: set[bytes] = set()
-        for sentence in self._sampled(min(1.0, size / max(1, self.size))):
-            if (sentence_hash := sentence.hash()) not in seen:
-                seen.add(sentence_hash)
-                yield sentence
-
-    def _sampled(self, share: float) -> Iterator[Sentence]:
-        counts, report = self.new_counts(), new_report(self.data)
-        for path in self.paths:
-            check_raw(path)
-            length = path.stat().st_size
-            if not _has_byte_ranges(path):
-                sentences, _ = self._sentences(TextRange(path, 0, None), counts, report)
-                yield from islice(sentences, math.ceil(share * length / _SENTENCE_BYTES))
-                continue
-            parts = max(1, min(_PARTS, math.ceil(share * length / _PART_BYTES)))
-            for part in range(parts):
-                start = length * part // parts
-                end = start + math.ceil(share * length / parts)
-                yield from self._sentences(TextRange(path, start, end), counts, report)[0]
+        yield from self._sentences(part, self.new_counts(), new_report(self.data))[0]
 
     def cut(self, part: TextRange, counts: RawCounts, report: ReadReport) -> Iterator[tuple[Block, BlockSource]]:
         """Yield the blocks of a range, with their sources.
@@ -240,7 +213,7 @@ class TextFiles:
 
     def _lines(self, path: Path, start: int, report: ReadReport) -> Iterator[tuple[int, Line]]:
         """Yield the lines from the byte ``start`` on, or the rows from that number on."""
-        if _has_byte_ranges(path):
+        if has_byte_ranges(path):
             return read_lines_from(path, start)
         return (item for item in checked_lines(path, self.data, report) if item[0] >= start)
 
@@ -259,7 +232,8 @@ def numbered(ranges: Sequence[TextRange], lines: Sequence[int]) -> list[TextRang
     return result
 
 
-def _has_byte_ranges(path: Path) -> bool:
+def has_byte_ranges(path: Path) -> bool:
+    """Return whether a file of raw text can be read from any byte."""
     return raw_format(path) not in FORMATS and not is_gz(path) and not is_utf16(path)
 
 
@@ -293,7 +267,7 @@ class BlockReader:
         """
         place = source.start, source.skipped
         is_ahead = source.path == self._path and self._next is not None and self._place <= place
-        has_ranges = _has_byte_ranges(source.path)
+        has_ranges = has_byte_ranges(source.path)
         if not is_ahead or (has_ranges and self._place < place):
             self._open(source.path, source.start if has_ranges else 0)
         while self._next is not None and self._place < place:

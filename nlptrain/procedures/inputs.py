@@ -16,6 +16,7 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits, held_out_sentences
 from nlptrain.data.text_files import expand_paths
 from nlptrain.data.text_ranges import TextFiles
+from nlptrain.data.text_sample import sample_text
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation.augmentation import add_synthetic_sentences
 from nlptrain.distillation.sampling import AgreementDev
@@ -117,7 +118,7 @@ def training_text(
         is_long = files is not None and files.size > SAMPLE_BYTES
 
         def raw() -> Iterator[Sentence]:
-            return files.sample(SAMPLE_BYTES) if files and is_long else raw_text(data, splitter, held_out)
+            return sample_text(files, SAMPLE_BYTES) if files and is_long else raw_text(data, splitter, held_out)
 
         dev: set[bytes] = set()
         if is_long and files is not None:

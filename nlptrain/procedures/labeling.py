@@ -104,22 +104,36 @@ def label_files(
         target = "entities" if checked_target == "jsonl" and loaded.labels.scheme != "plain" else checked_target
     folder = transfer_dir or str(out.parent / "transfer")
     store = BlockStore(folder, loaded, cache_gb=DEFAULT_CACHE_GB)
-    context, counter = WriteContext(scheme_of(loaded)), SentenceCounter()
     failed_file = out.with_name(f"{out.name}.dead.jsonl")
     with open_engine(run) as engine:
         result, files = _label(store, loaded, data, run, engine)
         run.log(result.describe())
         write_failed(failed_file, result.failed)
-        if isinstance(engine, RayEngine) and files and target in DIVISIBLE and not is_gz(out.resolve()):
-            written = engine.write(store, loaded, out, target)
-            counter.sentences, counter.words, context.lost = written.sentences, written.words, written.lost
-        else:
-            blocks = cut_blocks(raw_text(data, splitter_of(data), to_label=True))
-            write_gold(counter.count(labeled_sentences(store, loaded, blocks)), out, target, context)
+        counter = _write(store, loaded, data, out, target, run, engine if files else None)
     record_file(store.folder.parent, out, store.key, result.names)
+    return LabeledFile(counter.sentences, counter.words, len(result.failed), failed_file, folder)
+
+
+def _write(
+    store: BlockStore,
+    teacher: Teacher,
+    data: DataConfig,
+    out: Path,
+    target: str,
+    run: Run,
+    engine: LabelingEngine | None,
+) -> SentenceCounter:
+    """Write all sentences, whose blocks are stored, with the actors of ``engine`` if they can, and count them."""
+    context, counter = WriteContext(scheme_of(teacher)), SentenceCounter()
+    if isinstance(engine, RayEngine) and target in DIVISIBLE and not is_gz(out.resolve()):
+        written = engine.write(store, teacher, out, target)
+        counter.sentences, counter.words, context.lost = written.sentences, written.words, written.lost
+    else:
+        blocks = cut_blocks(raw_text(data, splitter_of(data), to_label=True))
+        write_gold(counter.count(labeled_sentences(store, teacher, blocks)), out, target, context)
     for kind, count in context.lost.items():
         run.log(f"not stored in {target}: {kind} ({count:,} sentence{'s' * (count > 1)})")
-    return LabeledFile(counter.sentences, counter.words, len(result.failed), failed_file, folder)
+    return counter
 
 
 def _label(

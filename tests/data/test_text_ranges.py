@@ -19,6 +19,7 @@ from nlptrain.data.raw_text import RawCounts
 from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.text_ranges import BlockReader, BlockSource, TextFiles, numbered
+from nlptrain.data.text_sample import sample_text
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
 
@@ -113,14 +114,14 @@ def test_rows_are_read_whole(tmp_path: Path) -> None:
 
 
 def test_a_sample_has_distinct_sentences_from_the_whole_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nlptrain.data.text_ranges._PART_BYTES", 500)
+    monkeypatch.setattr("nlptrain.data.text_sample._PART_BYTES", 500)
     lines = [f"the line {n} of a text" for n in range(4_000)]
     rows = [json.dumps({"text": f"the row {n} of a text"}) for n in range(2_000)]
     (tmp_path / "a.txt").write_text("the very same line\n" * 1_000 + "\n".join(lines) + "\n")
     (tmp_path / "b.jsonl").write_text("\n".join(rows) + "\n")
     data = DataConfig(unlabeled=[str(tmp_path / "a.txt"), str(tmp_path / "b.jsonl")])
     files = TextFiles.of(data, WordSplitter.default(), None)
-    sample = [" ".join(sentence.words) for sentence in files.sample(files.size // 10)]
+    sample = [" ".join(sentence.words) for sentence in sample_text(files, files.size // 10)]
     assert len(sample) == len(set(sample))
     numbers = [int(text.split()[2]) for text in sample if text.startswith("the line")]
     assert 350 < len(numbers) < 450
@@ -128,7 +129,7 @@ def test_a_sample_has_distinct_sentences_from_the_whole_text(tmp_path: Path, mon
     from_rows = [int(text.split()[2]) for text in sample if text.startswith("the row")]
     assert from_rows == list(range(len(from_rows)))
     assert 40 < len(from_rows) < 100
-    assert {" ".join(sentence.words) for sentence in files.sample(files.size)} >= {*lines, "the very same line"}
+    assert {" ".join(sentence.words) for sentence in sample_text(files, files.size)} >= {*lines, "the very same line"}
 
 
 def test_error_if_the_text_has_changed(tmp_path: Path) -> None:
