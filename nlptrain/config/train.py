@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -112,6 +112,13 @@ class TrainConfig(Section):
         description="Steps between two evaluations on dev, each with a checkpoint. null: once per epoch.",
     )
     log_every: int = Field(default=50, ge=1, description="Steps between two rows of metrics.jsonl.")
+
+    def for_sampled_text(self) -> Self:
+        """Return these keys for a text of which only a sample is read: `steps: auto` is then the maximum.
+
+        The size of the sample is an estimate, and must not shorten the training.
+        """
+        return self.model_copy(update={"steps": self.auto_length.max_steps}) if self.steps == "auto" else self
 
     @classmethod
     def alternatives(cls) -> tuple[tuple[str, str], ...]:

@@ -20,6 +20,7 @@ from nlptrain.analysis.profiling import (
 )
 from nlptrain.config.commands import CommandConfig, DistillationConfig, StudentCommandConfig, TaggerKDConfig
 from nlptrain.config.objectives import KLConfig
+from nlptrain.config.train import TrainConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.objectives import DistillObjective
 from nlptrain.distillation.sampling import agreement_dev_size
@@ -132,11 +133,12 @@ def _measure(
         ]
         # pseudo_label trains on tags instead of logits, which takes as long.
         objective = DistillObjective(config.objective if isinstance(config, TaggerKDConfig) else KLConfig())
+    train: TrainConfig = config.train  # type: ignore[attr-defined]
     trained = profile_training(
         setup.model,
         sentences,
         objective,
-        config.train,  # type: ignore[attr-defined]
+        train if text.words == text.sample.words else train.for_sampled_text(),
         run,
         logits=logits,
         run_sentences=text.sentences,

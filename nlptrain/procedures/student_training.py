@@ -258,7 +258,7 @@ def _fit(
         examples,
         labeled.splits.dev,
         objective,
-        config,
+        config.for_sampled_text() if labeled.is_sampled else config,
         run,
         metric=labeled.splits.dev_metric,
         teacher_logits=labeled.teacher.logits.get("dev"),

@@ -73,12 +73,14 @@ class LabeledText:
         transfer_set: the train, raw and synthetic sentences with the ensemble's logits, in this order.
         teacher: its scores.
         folder: where examples may be stored; None: nowhere.
+        is_sampled: whether there is more text than was labeled.
     """
 
     splits: Splits
     transfer_set: TeacherLogitsDataset
     teacher: TeacherScores
     folder: Path | None = None
+    is_sampled: bool = False
 
 
 def label_text(
@@ -109,7 +111,7 @@ def label_text(
         files = raw.files() if isinstance(engine, RayEngine) and isinstance(raw, SourceText) and raw.files else None
         if isinstance(engine, RayEngine) and isinstance(raw, SourceText) and files and files.are_shared and splits.dev:
             record = TextRecord()
-            text = _cut_on_cluster(engine, files, ensemble, splits, raw, reading, run)
+            text, record.is_sampled = _cut_on_cluster(engine, files, ensemble, splits, raw, reading, run)
             record.blocks = [replace(block, load=not_kept, source=None) for block in text]
             labeled = _label_blocks(ensemble, splits, text, lambda: record, run, stores, engine)
         else:
@@ -146,7 +148,7 @@ def _label_here(
             record.dev, record.count = agreement.sentences(), agreement.count
         return record
 
-    read = _blocks_to_read(unlabeled, len(splits.train), reading, run, stores, log)
+    read, record.is_sampled = _blocks_to_read(unlabeled, len(splits.train), reading, run, stores, log)
     text = list(recorded()) if isinstance(read, list) else recorded()
     return _label_blocks(ensemble, splits, text, complete, run, stores, engine), record
 
@@ -159,11 +161,14 @@ def _cut_on_cluster(
     raw: SourceText,
     reading: TextReading,
     run: Run,
-) -> Sequence[TextBlock]:
-    """Have the actors cut the text into blocks, add synthetic ones, and return those that the training reads."""
+) -> tuple[Sequence[TextBlock], bool]:
+    """Have the actors cut the text into blocks, add synthetic ones, and return those that the training reads.
+
+    Also return whether there are more.
+    """
     own: list[TextBlock] = []
 
-    def cut() -> list[TextBlock]:
+    def cut() -> tuple[list[TextBlock], bool]:
         blocks, counts, report = engine.cut(files)
         finish_raw(Corpus.of(files.data, "unlabeled"), counts, report, raw.log, raw.counts)
         words = sum(len(sentence.words) for sentence in splits.train)
@@ -174,11 +179,13 @@ def _cut_on_cluster(
         sample = list(islice(chain(raw.without_log(), synthetic), SAMPLE_SENTENCES))
         planned = reading.planned(sample, len(splits.train))
         own.extend(blocks if planned is None else select_blocks(blocks, planned, SAMPLING_SEED))
-        _log_sampled(own, sum(block.sentences for block in blocks), raw.log)
-        return [replace(block, load=not_kept, source=None) for block in own]
+        is_sampled = planned is not None and _log_sampled(
+            own, planned, sum(block.sentences for block in blocks), raw.log
+        )
+        return [replace(block, load=not_kept, source=None) for block in own], is_sampled
 
-    described = run.processes.broadcast_from_rank0(cut)
-    return own if run.processes.is_rank_zero else described
+    described, is_sampled = run.processes.broadcast_from_rank0(cut)
+    return own if run.processes.is_rank_zero else described, is_sampled
 
 
 def _first_words(sentences: Iterable[Sentence], words: int) -> Iterator[Sentence]:
@@ -206,12 +213,12 @@ def _label_blocks(
     transfer_set = label_with_ensemble(
         ensemble, splits.train, run, stores, text=text, left_out=lambda: complete().dev, engine=engine
     )
+    record = complete()
     if not splits.dev:
-        record = complete()
         labeled = label_with_ensemble(ensemble, record.dev, run, stores)
         splits = agreement_splits(splits, labeled, record.count, log=run.log)
     teacher = evaluate_teacher(ensemble, splits, stores, run)
-    return LabeledText(splits, transfer_set, teacher, stores[0].folder.parent)
+    return LabeledText(splits, transfer_set, teacher, stores[0].folder.parent, record.is_sampled)
 
 
 def _with_progress(sentences: Iterable[Sentence], run: Run) -> Iterator[Sentence]:
@@ -231,26 +238,27 @@ def _blocks_to_read(
     run: Run,
     stores: Sequence[BlockStore],
     log: Callable[[str], None],
-) -> Iterable[TextBlock]:
-    """Return all blocks of the unlabeled ``sentences``, or as many as the training reads."""
+) -> tuple[Iterable[TextBlock], bool]:
+    """Return all blocks of the unlabeled ``sentences``, or as many as the training reads; whether there are more."""
     rest = iter(sentences)
     sample = list(islice(rest, SAMPLE_SENTENCES))
     planned = reading.planned(sample, gold)
     everything = chain(sample, rest)
     if planned is None:
-        return all_blocks(everything)
+        return all_blocks(everything), False
 
     def is_stored(name: str) -> bool:
         # Below a URL, blocks would be copied only to find out.
         return all(store.remote is None and store.find(name, run.log) is not None for store in stores)
 
     sampled, count = sample_blocks(_with_progress(everything, run), planned, SAMPLING_SEED, is_stored, run.folder)
-    _log_sampled(sampled, count, log)
-    return sampled
+    return sampled, _log_sampled(sampled, planned, count, log)
 
 
-def _log_sampled(sampled: Sequence[TextBlock], count: int, log: Callable[[str], None]) -> None:
-    """Log how many of the ``count`` sentences of a text are labeled, unless all are."""
+def _log_sampled(sampled: Sequence[TextBlock], planned: int, count: int, log: Callable[[str], None]) -> bool:
+    """Log how many of the ``count`` sentences of a text are labeled, unless all are; return whether some are not."""
     sampled_count = sum(block.sentences for block in sampled)
-    if sampled_count < count:
-        log(f"text to label: {sampled_count:,} of {count:,} sentences, as many as the training reads (train.steps)")
+    if not planned <= sampled_count < count:  # below what was planned, all blocks are sampled, those that repeat once
+        return False
+    log(f"text to label: {sampled_count:,} of {count:,} sentences, as many as the training reads (train.steps)")
+    return True

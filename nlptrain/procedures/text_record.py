@@ -18,7 +18,7 @@ from nlptrain.distillation.text_blocks import TextBlock, not_kept
 from nlptrain.run.run import Run
 
 FOLDER = "texts"  # below the folder of all teachers
-_FORMAT = 1  # increment it when text is read, cut or sampled in another way
+_FORMAT = 2  # increment it when text is read, cut or sampled in another way
 
 
 class SourceText:
@@ -73,11 +73,13 @@ class TextRecord:
         blocks: in the order of the text.
         dev: the sentences that become dev, where there is no gold dev set.
         count: the number of unlabeled sentences that these were taken from.
+        is_sampled: whether the text has further blocks.
     """
 
     blocks: list[TextBlock] = field(default_factory=list)
     dev: Sequence[Sentence] = ()
     count: int = 0
+    is_sampled: bool = False
 
 
 def record_path(folder: Path, text: SourceText, others: Sequence[object]) -> Path:
@@ -102,7 +104,8 @@ def read_record(path: Path, text: SourceText, stores: Sequence[BlockStore], run:
         run.log(line)
     text.counts.update(known["counts"])
     blocks = [TextBlock(name, count, weight, synthetic, not_kept) for name, count, weight, synthetic in known["blocks"]]
-    return TextRecord(blocks, [Sentence(tuple(words)) for words in known["dev"]], known["count"])
+    dev = [Sentence(tuple(words)) for words in known["dev"]]
+    return TextRecord(blocks, dev, known["count"], known["is_sampled"])
 
 
 def write_record(path: Path, text: SourceText, record: TextRecord, run: Run) -> None:
@@ -113,6 +116,7 @@ def write_record(path: Path, text: SourceText, record: TextRecord, run: Run) -> 
         "log": text.lines,
         "counts": {key: text.counts[key] for key in ("unlabeled",) if key in text.counts},
         "count": record.count,
+        "is_sampled": record.is_sampled,
         "dev": [sentence.words for sentence in record.dev],
         "blocks": [[block.name, block.sentences, block.weight, block.is_synthetic] for block in record.blocks],
     }

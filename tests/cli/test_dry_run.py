@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from nlptrain.config.train import AutoLength, TrainConfig
 from nlptrain.procedures import dry_run
 from tests.helpers.commands import call, write_configs
 from tests.helpers.corpora import make_sentences
@@ -142,5 +143,14 @@ def test_as_much_text_is_estimated_as_the_training_reads(
     assert f" {missing} computed, {words} words" in run.stderr
     total = re.search(r"training set: 60 gold and (\d+) unlabeled sentences, ([\d,]+) words", run.stderr).groups()
     assert f"on {60 + int(total[0])} sentences, {total[1]} words" in planned.stdout
+
+    # A sample is large enough for the longest training, whatever its number of epochs.
+    monkeypatch.setattr(TrainConfig, "auto_length", AutoLength(1, 2, 6))
+    auto = ["--set", "train.steps=auto", "--output-dir", corpus / "auto", "--set", f"transfer_dir={corpus}/transfer"]
+    assert "trains    about 6 steps" in call("tagger_kd", paths["tagger_kd"], "--dry-run", *auto).stdout
+    longest = call("tagger_kd", paths["tagger_kd"], *auto)
+    assert "text to label: " in longest.stderr
+    assert "training length: 6 steps" in longest.stderr
+
     filtered = call("pseudo_label", paths["pseudo_label"], "--dry-run", *more, "--set", "objective.min_confidence=0.5")
     assert "of as many as" not in filtered.stdout  # how many sentences remain is not known
