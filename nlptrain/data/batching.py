@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 _ROUND = 2**32  # distinguishes the seeds of rounds from those of epochs
 _SLICE = 2**16  # sequences whose weights are summed at once
-GOLD_SHARE = 0.0
 _POOL = 64  # batches that are sorted by length together: little padding, and still well mixed
 
 
@@ -143,24 +142,15 @@ class BatchPlan:
         if self.oversampling is None or not self.oversampling.weights.any():
             return every
         weights = self.oversampling.weights
-        weighted, gold = every[weights > 0], every[weights <= 0]
-        repeated = self._repeated(gold, epoch)
-        slots = len(every) - len(repeated)
-        count = round(self.oversampling.share * slots)
+        weighted = every[weights > 0]
+        count = round(self.oversampling.share * len(weighted))
         sampled = _sample_by_weight(weighted, weights, count, random)
         if self.oversampling.sources is None:
-            evenly = self._next_of(weighted, epoch, slots - count)
+            evenly = self._next_of(weighted, epoch, len(weighted) - count)
         else:
-            sources, rest = self.oversampling.sources, slots - count
+            sources, rest = self.oversampling.sources, len(weighted) - count
             evenly = _sample_systematically(weighted, sources[weighted], rest, random)
-        return np.concatenate([repeated, sampled, evenly])
-
-    def _repeated(self, gold: Sequences, epoch: int) -> Sequences:
-        """Return the ``gold`` sequences of ``epoch``: each once, or as often as their share asks for."""
-        if not len(gold):
-            return gold
-        copies, rest = divmod(max(len(gold), round(GOLD_SHARE * len(self.lengths))), len(gold))
-        return np.concatenate([np.tile(gold, copies), self._next_of(gold, epoch, rest)])
+        return np.concatenate([every[weights <= 0], sampled, evenly])
 
     def _next_of(self, sequences: Sequences, epoch: int, count: int) -> Sequences:
         """Return the ``count`` of ``sequences`` that ``epoch`` has: all have been read before one is read again."""

@@ -16,7 +16,7 @@ from nlptrain.procedures.text_labeling import LabeledText
 from nlptrain_runtime.windows import window_rule
 
 FOLDER = "examples"  # below the folder of all teachers
-_FORMAT = 1  # increment it when sentences are encoded in another way
+_FORMAT = 2  # increment it when sentences are encoded in another way
 
 
 def examples_folder(
@@ -28,7 +28,7 @@ def examples_folder(
 ) -> Path | None:
     """Return the folder of the examples of the train sentences and ``text``; None if they cannot be stored.
 
-    The ids of some students differ from process to process, and what is known of partial sentences is not stored.
+    What is known of partial sentences is not stored.
 
     Args:
         labeled: the train sentences, and where examples may be stored.
@@ -39,11 +39,11 @@ def examples_folder(
     """
     gold = labeled.splits.train
     is_partial = any(sentence.asked is not None or sentence.rejected for sentence in gold)
-    if labeled.folder is None or not model.featurizer.has_fixed_ids or is_partial:
+    if labeled.folder is None or is_partial:
         return None
     description = {
         "format": _FORMAT,
-        "featurizer": model.featurizer.describe(),
+        "featurizer": [type(model.featurizer).__name__, model.featurizer.describe()],
         "windows": [window_rule(model.max_subwords), model.max_subwords],
         "labels": model.labels.names,
         "label_pipeline_words": config.label_pipeline_words,

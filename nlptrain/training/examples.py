@@ -100,16 +100,20 @@ class Examples:
         self, sentences: Iterable[Sentence], folder: Path | None, stored: Path | None
     ) -> tuple[MappedWindows, tuple[int, int]]:
         """Return the windows of ``sentences``, with the numbers of sentences and words."""
+        featurizer = self.model.featurizer
         if stored is not None and (known := MappedWindows.load(stored)) is not None:
-            return known
+            windows, counts, vocabulary = known
+            featurizer.assign_ids(vocabulary)
+            return windows, counts
         writer = WindowWriter(folder)
         for sentence in sentences:
             self._add(sentence, writer)
         windows, counts = writer.finish(), (writer.sentences, writer.words)
         if stored is not None:
             with suppress(OSError):  # the disk is full, or another process writes the same
-                windows.save(stored, counts)
-                windows = MappedWindows.mapped(stored)  # the temporary files are removed
+                windows.save(stored, counts, featurizer.words_with_ids())
+                if featurizer.has_fixed_ids:  # another process may have replaced the files
+                    windows = MappedWindows.mapped(stored)  # the temporary files are removed
         return windows, counts
 
     def _add(self, sentence: Sentence, writer: WindowWriter) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -74,14 +75,20 @@ class MappedWindows:
         """Return the number of windows."""
         return len(self.rows)
 
-    def save(self, folder: Path, counts: tuple[int, int]) -> None:
-        """Write all arrays to ``folder``, with the numbers of sentences and words, whole or not at all.
+    def save(self, folder: Path, counts: tuple[int, int], vocabulary: Sequence[str] = ()) -> None:
+        """Write all arrays to ``folder``, whole or not at all.
+
+        Args:
+            folder: that is replaced.
+            counts: the numbers of sentences and words.
+            vocabulary: the words whose ids are in ``subwords``, in the order of these; () if these are fixed.
 
         Raises:
             OSError: it cannot be written.
         """
         with whole_folder(folder) as part:
-            sums: dict[str, Any] = {"counts": counts}
+            # JSON in ASCII inside of JSON: words may have surrogates.
+            sums: dict[str, Any] = {"counts": counts, "vocabulary": json.dumps(vocabulary)}
             for field in fields(self):
                 path = part / f"{field.name}.npy"
                 np.save(path, getattr(self, field.name))
@@ -89,15 +96,21 @@ class MappedWindows:
             write_sealed_json(part / _SUMS, sums)
 
     @classmethod
-    def load(cls, folder: Path) -> tuple[MappedWindows, tuple[int, int]] | None:
-        """Map the arrays in ``folder`` into memory; None if there are none, or if they are damaged."""
+    def load(cls, folder: Path) -> tuple[MappedWindows, tuple[int, int], list[str]] | None:
+        """Map the arrays in ``folder`` into memory, and return them with the counts and the vocabulary.
+
+        None if there are none, or if they are damaged.
+        """
         if (sums := read_sealed_json(folder / _SUMS)) is None:
             return None
         try:
             if any(_checksum(folder / f"{field.name}.npy") != sums[field.name] for field in fields(cls)):
                 return None
+            windows = cls.mapped(folder)
+            if read_sealed_json(folder / _SUMS) != sums:  # another process has replaced the folder meanwhile
+                return None
             sentences, words = sums["counts"]
-            return cls.mapped(folder), (sentences, words)
+            return windows, (sentences, words), json.loads(sums["vocabulary"])
         except OSError:  # a file is missing, or another process replaces the folder
             return None
 

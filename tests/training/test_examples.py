@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation.teachers import TransformerTeacher
 from nlptrain.errors import InputError
-from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger
+from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, build_tagger
 from nlptrain.procedures.student_training import train_on_logits
 from nlptrain.run.run import Run
 from nlptrain.training.examples import Examples
@@ -151,3 +152,23 @@ def test_stored_examples_are_read_instead_of_encoded(
     monkeypatch.setattr("nlptrain.training.windows.np.save", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
     assert_same(Examples(model, SENTENCES, label_pipeline_words=True, stored=tmp_path / "other"))
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("embedder", [{"kind": "pooled", "dim": 8}, {"kind": "word", "dim": 8, "min_count": 1}])
+def test_stored_examples_have_the_ids_of_words_that_another_process_assigned(
+    tiny_bert: Path, tmp_path: Path, embedder: dict[str, Any]
+) -> None:
+    shape = {"embedder": embedder, "encoder": {"hidden": 8, "layers": 1}}
+    shape |= {} if embedder["kind"] == "word" else {"tokenizer": str(tiny_bert)}
+    config = StudentConfig.model_validate(shape)
+    models = [build_student(config, LABELS, seed=0, text=lambda: SENTENCES) for _ in range(2)]
+    words = [
+        sorted({word for sentence in SENTENCES for word in sentence.words}, reverse=order) for order in (True, False)
+    ]
+    for model, known in zip(models, words, strict=True):
+        model.windows(known)
+    first = Examples(models[0], SENTENCES, stored=tmp_path / "key")
+    second = Examples(models[1], [], stored=tmp_path / "key")
+    assert (second.sentences, second.words) == (first.sentences, first.words)
+    for inputs in zip(*(examples.inputs([1, 0]).model_inputs.values() for examples in (first, second)), strict=True):
+        torch.testing.assert_close(*inputs)

@@ -89,6 +89,13 @@ class SubwordFeaturizer:
     def pin_ids(self) -> None:
         """Do nothing: ids are those of the tokenizer."""
 
+    def words_with_ids(self) -> list[str]:
+        """Return nothing: ids are those of the tokenizer."""
+        return []
+
+    def assign_ids(self, words: Sequence[str]) -> None:
+        """Do nothing: ids are those of the tokenizer."""
+
     def save(self, folder: str | Path) -> None:
         """Write the tokenizer without truncation, padding and maximum length: a pipeline would truncate silently."""
         without_limits(self.tokenizer)
@@ -113,6 +120,14 @@ class DynamicVocab:
     _pinned = False
 
     @abstractmethod
+    def __call__(self, words: Sequence[str]) -> list[tuple[int, ...]]:
+        """Return the id of each of ``words``."""
+
+    @abstractmethod
+    def words_with_ids(self) -> list[str]:
+        """Return all words that have an id, in the order of these."""
+
+    @abstractmethod
     def _count(self) -> int:
         """Return the number of ids that were assigned."""
 
@@ -132,6 +147,11 @@ class DynamicVocab:
     def pin_ids(self) -> None:
         """Never clear an id from now on."""
         self._pinned = True
+
+    def assign_ids(self, words: Sequence[str]) -> None:
+        """Clear all ids, and assign those that ``words`` had in another process."""
+        self._clear()
+        self(words)
 
 
 def pad_batch(windows: Sequence[Window]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -186,6 +206,10 @@ class PooledFeaturizer(DynamicVocab, SubwordFeaturizer):
         words = model_inputs["words"]
         dropped = (torch.rand(words.shape) < rate) & (words != PADDING)
         return {**model_inputs, "words": words.masked_fill(dropped, UNKNOWN)}
+
+    def words_with_ids(self) -> list[str]:
+        """Return all words that have an id, in the order of these."""
+        return list(self._ids)
 
     def _count(self) -> int:
         return len(self._subwords)
@@ -249,6 +273,10 @@ class WordFeaturizer(DynamicVocab):
     def describe(self) -> dict[str, Any]:
         """Return the vocabulary's description and the number of characters."""
         return {"vocabulary": self.vocabulary.describe(), "characters": self.characters}
+
+    def words_with_ids(self) -> list[str]:
+        """Return all words that have an id, in the order of these."""
+        return list(self._ids)
 
     def _count(self) -> int:
         return len(self._rows)

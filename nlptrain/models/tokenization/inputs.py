@@ -130,6 +130,14 @@ class Featurizer(Protocol):
         """Keep all ids valid from now on: they are stored."""
         ...
 
+    def words_with_ids(self) -> list[str]:
+        """Return the words that have an id in this process alone, in the order of these; none with fixed ids."""
+        ...
+
+    def assign_ids(self, words: Sequence[str]) -> None:
+        """Assign the ids that ``words`` had in another process; those that were returned before are then invalid."""
+        ...
+
     def save(self, folder: str | Path) -> None:
         """Write the files that are needed to build the same featurizer."""
         ...
