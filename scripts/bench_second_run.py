@@ -45,11 +45,12 @@ def write_teacher(gold: str, folder: Path, tokenizer: str) -> None:
     TransformerTokenClassifier.from_pretrained(str(folder / "base"), labels).save_pretrained(folder / "teacher")
 
 
-def start_training(folder: Path, gold: str, name: str) -> tuple[float, str]:
+def start_training(folder: Path, gold: str, name: str, embedder: str) -> tuple[float, str]:
     """Start a training, stop it before its first step, and return the seconds until then, and its log."""
     config = {
         "teacher": str(folder / "teacher"),
         "data": {"train": gold, "dev": gold, "unlabeled": str(folder / "raw.txt")},
+        "student": {"embedder": {"kind": embedder}},
         "train": {"epochs": 1},
         "augment": "none",
         "threads": 1,
@@ -74,7 +75,7 @@ def start_training(folder: Path, gold: str, name: str) -> tuple[float, str]:
     return seconds, log.read_text()
 
 
-def main(gold: str, lines: int) -> None:
+def main(gold: str, lines: int, embedder: str) -> None:
     """Print the figures."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -87,7 +88,7 @@ def main(gold: str, lines: int) -> None:
             if run == "second":
                 text.insert(lines // 2, "a line that was inserted into the text")
                 (folder / "raw.txt").write_text("\n".join(text) + "\n")
-            seconds, log = start_training(folder, gold, run)
+            seconds, log = start_training(folder, gold, run, embedder)
             (counts,) = re.findall(r"teacher logits: ([\d,]+ sentences reused, [\d,]+ computed)", log)
             print(f"{run} run: {counts}; {seconds:.1f} s to the first step", flush=True)
 
@@ -96,5 +97,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("gold")
     parser.add_argument("--lines", type=int, default=LINES)
+    parser.add_argument("--embedder", default="subword", help="of the student")
     given = parser.parse_args()
-    main(given.gold, given.lines)
+    main(given.gold, given.lines, given.embedder)
