@@ -51,7 +51,7 @@ class SubwordEmbedderConfig(EmbedderConfig):
     )
     vocab_size: Literal["auto", "all"] | Annotated[int, Field(ge=1)] = Field(
         default="auto",
-        description="Number of subwords with a row of their own: all of the tokenizer, or the most frequent ones of the training text (train, unlabeled and synthetic). auto: as many as fit into 2 million parameters, those of the text first. Every other subword shares the row of the nearest subword (with `init: random`, that of the unknown token).",
+        description="Number of subwords with a row of their own: all of the tokenizer, or the most frequent ones of the training text (train, unlabeled and synthetic; of more than 20 MB of unlabeled text, a sample of 20 MB). auto: as many as fit into 2 million parameters, those of the text first. Every other subword shares the row of the nearest subword (with `init: random`, that of the unknown token).",
     )
     cased: bool = Field(
         default=True,

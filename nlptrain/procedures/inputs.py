@@ -122,7 +122,8 @@ def training_text(
 
         dev: set[bytes] = set()
         if is_long and files is not None:
-            log(f"vocabulary: from {SAMPLE_BYTES / 1e6:.0f} of {files.size / 1e6:,.0f} MB of text, evenly spread")
+            sizes = f"{SAMPLE_BYTES / 1e6:.0f} MB of {files.size / 1e6:,.0f} MB of text"
+            log(f"vocabulary: from {sizes}, evenly spread (student.embedder.vocab_size)")
         elif not splits.dev:  # it will be taken out of the raw text
             agreement = AgreementDev()
             for _ in agreement.recorded(raw()):

@@ -31,4 +31,4 @@ def test_a_sample_of_a_long_text_decides_the_vocabulary(
     sample = list(read())
     assert sample[: len(splits.train)] == list(splits.train)
     assert 200 < len(sample) - len(splits.train) < 600
-    assert lines == ["vocabulary: from 0 of 0 MB of text, evenly spread"]
+    assert lines == ["vocabulary: from 0 MB of 0 MB of text, evenly spread (student.embedder.vocab_size)"]
