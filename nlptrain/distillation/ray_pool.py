@@ -261,7 +261,10 @@ class ActorPool:
             )
         parts = None if split is None else split(first, deaths[first])
         waiting.extend([first] if parts is None else parts)
-        self._log(f"ray: an actor has died; its tasks are repeated ({short})")
+        consequence = "its tasks are repeated" if parts is None else "its block is labeled in parts"
+        if parts is not None and not parts:
+            consequence = "its sentence counts as failed"
+        self._log(f"ray: an actor has died; {consequence} ({short})")
 
     def _watch(self, running: int) -> None:
         """Log that nothing is finished, and end an actor that has worked on a task for too long.
