@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,10 +20,13 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError, Setting
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.tokenization.inputs import Inputs
+from nlptrain.models.tokenization.tokenizer import threaded_tokenizers
 from nlptrain.training.objective import NO_LABEL, Targets
 from nlptrain.training.partial_targets import PartialTargets
-from nlptrain.training.windows import MappedWindows, WindowWriter
+from nlptrain.training.windows import MappedWindows, WholeSentences, WindowWriter
 from nlptrain_runtime.windows import Window
+
+_ENCODED_AT_ONCE = 512  # sentences
 
 
 class StoredLogits(Protocol):
@@ -106,8 +110,12 @@ class Examples:
             featurizer.assign_ids(vocabulary)
             return windows, counts
         writer = WindowWriter(folder)
-        for sentence in sentences:
-            self._add(sentence, writer)
+        rest = iter(sentences)
+        with threaded_tokenizers(torch.get_num_threads()):
+            while chunk := list(islice(rest, _ENCODED_AT_ONCE)):
+                if not self._add_whole(chunk, writer):
+                    for sentence in chunk:
+                        self._add(sentence, writer)
         windows, counts = writer.finish(), (writer.sentences, writer.words)
         if stored is not None:
             with suppress(OSError):  # the disk is full, or another process writes the same
@@ -115,6 +123,27 @@ class Examples:
                 if featurizer.has_fixed_ids:  # another process may have replaced the files
                     windows = MappedWindows.mapped(stored)  # the temporary files are removed
         return windows, counts
+
+    def _add_whole(self, sentences: Sequence[Sentence], writer: WindowWriter) -> bool:
+        """Add ``sentences`` together, which is faster; False if some are long or partial, or have parts of words."""
+        featurizer, ids, labels = self.model.featurizer, self.model.labels.ids, self.model.labels
+        words = [word for sentence in sentences for word in sentence.words]
+        if self._label_pipeline_words or any(is_partial(sentence.asked, labels) for sentence in sentences):
+            return False
+        encoded = featurizer(words)
+        tags = [sentence.tags or (None,) * len(sentence.words) for sentence in sentences]
+        whole = WholeSentences(
+            counts=np.array([len(sentence.words) for sentence in sentences]),
+            sizes=np.fromiter(map(len, encoded), np.int64, len(encoded)),
+            subwords=np.fromiter(chain.from_iterable(encoded), np.int32),
+            gold=np.array([NO_LABEL if tag is None else ids[tag] for tag in chain.from_iterable(tags)], np.int16),
+            has_gold=np.array([sentence.tags is not None for sentence in sentences]),
+        )
+        frame = len(featurizer.prefix) + len(featurizer.suffix)
+        if whole.subword_counts.max() + frame > self.model.max_subwords:
+            return False
+        writer.add_whole(whole, featurizer.prefix, featurizer.suffix)
+        return True
 
     def _add(self, sentence: Sentence, writer: WindowWriter) -> None:
         ids = self.model.labels.ids

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,31 @@ def _checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@dataclass(frozen=True)
+class WholeSentences:
+    """Sentences that fit into a window each.
+
+    Attributes:
+        counts: words of each sentence, [S].
+        sizes: subwords of each word, [W].
+        subwords: of all words, one after the other.
+        gold: label id of each word, or ``NO_LABEL``, [W].
+        has_gold: whether a sentence has gold labels, [S].
+    """
+
+    counts: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    subwords: NDArray[np.int32]
+    gold: NDArray[np.int16]
+    has_gold: NDArray[np.bool_]
+
+    @cached_property
+    def subword_counts(self) -> NDArray[np.int64]:
+        """The subwords of each sentence, [S]."""
+        sums, ends = np.append(0, np.cumsum(self.sizes)), np.cumsum(self.counts)
+        return np.asarray(sums[ends] - sums[ends - self.counts])
+
+
 class WindowWriter:
     """Writes the windows of sentences, one sentence after the other.
 
@@ -252,14 +278,50 @@ class WindowWriter:
         if len(rows) >= _FLUSH:
             self._flush()
 
+    def add_whole(self, sentences: WholeSentences, prefix: Sequence[int], suffix: Sequence[int]) -> None:
+        """Add sentences of one window each, without parts of words.
+
+        Args:
+            sentences: all of them.
+            prefix: special tokens at the start of each window.
+            suffix: special tokens at its end.
+        """
+        self._flush()
+        counts, frame = sentences.counts, len(prefix) + len(suffix)
+        lengths = sentences.subword_counts + frame
+        ends = np.cumsum(lengths)
+        subwords, is_special = np.empty(int(lengths.sum()), np.int32), np.zeros(int(lengths.sum()), bool)
+        for position, subword in enumerate(prefix):
+            subwords[ends - lengths + position] = subword
+            is_special[ends - lengths + position] = True
+        for position, subword in enumerate(suffix):
+            subwords[ends - len(suffix) + position] = subword
+            is_special[ends - len(suffix) + position] = True
+        subwords[~is_special] = sentences.subwords
+        starts = np.cumsum(sentences.sizes) - sentences.sizes
+        starts -= np.repeat(np.cumsum(sentences.subword_counts) - sentences.subword_counts, counts)
+        number = len(counts)
+        rows = np.arange(self.sentences, self.sentences + number)
+        self._append(
+            *(subwords, starts + len(prefix), sentences.gold, rows, np.zeros(number)),
+            *(_CLOSES + _HAS_GOLD * sentences.has_gold, (), lengths, counts, np.zeros(number)),
+        )
+        self._windows += number
+        self.sentences += number
+        self.words += len(sentences.sizes)
+
     def _flush(self) -> None:
+        self._append(*self._buffers)
+        for buffer in self._buffers:
+            buffer.clear()
+
+    def _append(self, *arrays: Sequence[int] | NDArray[Any]) -> None:
         writers: tuple[ArrayWriter[Any], ...] = (
             *(self._subwords, self._starts, self._gold, self._rows, self._firsts),
             *(self._flags, self._parts, self._lengths, self._counts, self._part_counts),
         )
-        for writer, buffer in zip(writers, self._buffers, strict=True):
-            writer.append(buffer)
-            buffer.clear()
+        for writer, values in zip(writers, arrays, strict=True):
+            writer.append(values)
 
     def finish(self) -> MappedWindows:
         """Return all windows."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,11 +67,12 @@ def cut_windows(
     capacity = max_subwords - len(prefix) - len(suffix)
     if capacity < 1:
         raise ValueError(f"max_subwords: found {max_subwords}; expected more than the special tokens")
-    words = [subwords[:capacity] for subwords in words]
     sizes = [len(subwords) for subwords in words]
-    bounds = [(0, len(words), 0, len(words))]  # most sentences fit into one window
-    if sum(sizes) > capacity:
-        bounds = window_bounds(np.array(sizes, dtype=np.int64), capacity, overlap)
+    if sum(sizes) <= capacity:  # most sentences
+        starts = list(accumulate(sizes[:-1], initial=len(prefix))) if sizes else []
+        return [Window([*prefix, *chain.from_iterable(words), *suffix], starts, 0)]
+    words = [subwords[:capacity] for subwords in words]
+    bounds = window_bounds(np.minimum(sizes, capacity), capacity, overlap)
     windows = []
     for start, end, first, last in bounds:
         ids = list(prefix)

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -172,3 +173,52 @@ def test_stored_examples_have_the_ids_of_words_that_another_process_assigned(
     assert (second.sentences, second.words) == (first.sentences, first.words)
     for inputs in zip(*(examples.inputs([1, 0]).model_inputs.values() for examples in (first, second)), strict=True):
         torch.testing.assert_close(*inputs)
+
+
+def test_tokenizers_use_several_threads_only_while_examples_are_encoded(
+    model: TokenModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(
+        type(model.featurizer), "__call__", lambda *_: used.append(os.environ["TOKENIZERS_PARALLELISM"]) or 1 / 0
+    )
+    with pytest.raises(ZeroDivisionError):
+        Examples(model, SENTENCES)
+    assert used == ["true"]
+    assert os.environ["TOKENIZERS_PARALLELISM"] == "false"
+
+
+@pytest.mark.parametrize("embedder", [{"dim": 8}, {"kind": "pooled", "dim": 8}])
+@pytest.mark.parametrize("long", [None, 100, 700])
+def test_sentences_that_are_encoded_together_have_the_windows_of_each(
+    tiny_bert: Path, embedder: dict[str, Any], long: int | None
+) -> None:
+    shape = {"tokenizer": str(tiny_bert), "embedder": embedder, "encoder": {"hidden": 8, "layers": 1}}
+    model = build_student(StudentConfig.model_validate(shape), LABELS, seed=0, text=lambda: SENTENCES)
+    sentences = [SENTENCES[n % 2] if n % 3 else Sentence((*SENTENCES[n % 2].words, f"{n}")) for n in range(1100)]
+    if long is not None:
+        words = sentences[long].words * model.max_subwords
+        sentences[long] = Sentence(words, ("O",) * len(words))
+    examples = Examples(model, sentences, teacher_logits=FixedLogits(), teacher_logits_from=2000)
+    windows = [(row, window) for row, sentence in enumerate(sentences) for window in model.windows(sentence.words)]
+    assert examples.sentences == 1100
+    assert (len(examples) > 1100) == (long is not None)
+    assert examples.words == sum(len(sentence.words) for sentence in sentences)
+    assert len(examples) == len(windows)
+    everything = np.arange(len(examples))
+    actual, expected = examples.inputs(everything), model.pad([window for _, window in windows])
+    assert actual.word_positions.tolist() == expected.word_positions.tolist()
+    for name, values in expected.model_inputs.items():
+        torch.testing.assert_close(actual.model_inputs[name], values)
+    for name in ("counts", "starts_sentence", "ends_sentence"):
+        assert getattr(actual.sequence_lengths, name).equal(getattr(expected.sequence_lengths, name))
+    gold = [
+        LABELS.ids[sentences[row].tags[window.first_word + n]] if sentences[row].tags else NO_LABEL
+        for row, window in windows
+        for n in range(len(window.word_starts))
+    ]
+    assert examples.targets(everything).gold.tolist() == gold
+    assert examples.lengths.tolist() == [len(window.subwords) for _, window in windows]
+    has_tags = [sentences[row].tags is not None for row, _ in windows]
+    assert (examples.target_words > 0).tolist() == has_tags

@@ -8,8 +8,10 @@ embedding table, plus a row per casing, so that ``input_ids`` are still the only
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -130,6 +132,24 @@ def without_limits(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBas
         tokenizer.backend_tokenizer.no_padding()
     tokenizer.model_max_length = SAFE_LENGTH
     return tokenizer
+
+
+@contextmanager
+def threaded_tokenizers(threads: int) -> Iterator[None]:
+    """Let fast tokenizers encode a batch in several threads; otherwise one is faster, as most calls have few words.
+
+    Args:
+        threads: at most; the first call of a process decides for all that follow.
+    """
+    variable, saved = "TOKENIZERS_PARALLELISM", os.environ.get("TOKENIZERS_PARALLELISM")
+    os.environ.setdefault("RAYON_NUM_THREADS", str(threads))
+    os.environ[variable] = "true" if threads > 1 else "false"
+    try:
+        yield
+    finally:
+        del os.environ[variable]
+        if saved is not None:
+            os.environ[variable] = saved
 
 
 def describe_tokenizer(tokenizer: PreTrainedTokenizerBase) -> str:
