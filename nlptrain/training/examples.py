@@ -23,7 +23,8 @@ from nlptrain.models.tokenization.inputs import Inputs
 from nlptrain.models.tokenization.tokenizer import threaded_tokenizers
 from nlptrain.training.objective import NO_LABEL, Targets
 from nlptrain.training.partial_targets import PartialTargets
-from nlptrain.training.windows import MappedWindows, WholeSentences, WindowWriter
+from nlptrain.training.window_writer import WholeSentences, WindowWriter
+from nlptrain.training.windows import MappedWindows
 from nlptrain_runtime.windows import Window
 
 _ENCODED_AT_ONCE = 512  # sentences

@@ -35,7 +35,7 @@ def test_an_unchanged_text_is_read_once(corpus: Path, kd: Path, command: str, mo
     read = raw_text.read_raw_lines
     monkeypatch.setattr(raw_text, "read_raw_lines", lambda path, *rest: reads.append(path) or read(path, *rest))
     with monkeypatch.context() as patch:
-        patch.setattr("nlptrain.training.windows.WindowWriter.add", lambda *_: pytest.fail("encoded again"))
+        patch.setattr("nlptrain.training.examples.WindowWriter", lambda *_: pytest.fail("encoded again"))
         second = train("second")
     assert not reads
     assert "raw text: 84 sentences" in first

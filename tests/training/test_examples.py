@@ -144,7 +144,7 @@ def test_stored_examples_are_read_instead_of_encoded(
 
     with monkeypatch.context() as patch:
         patch.setattr(model.featurizer, "encoder", None)
-        patch.setattr("nlptrain.training.windows.WindowWriter.add", lambda *_: pytest.fail("encoded again"))
+        patch.setattr("nlptrain.training.examples.WindowWriter", lambda *_: pytest.fail("encoded again"))
         assert_same(Examples(model, [], label_pipeline_words=True, stored=folder))
     for name in ("subwords.npy", "sums.json"):
         (folder / name).write_bytes(whole[name][:-1])
