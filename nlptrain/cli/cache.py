@@ -25,12 +25,12 @@ def _local(_: click.Context, __: click.Parameter, value: str) -> Path:
             f"found {hide_credentials(value)}",
             location="TRANSFER_DIR",
             expected="a folder: below a URL, it is not known which runs need what",
-            hint="list and remove the folders of teachers with the tools of the storage",
+            hint="remove the folders of teachers with the tools of the storage; `nlptrain cache list` shows them",
         )
     return Path(value)
 
 
-_FOLDER = click.argument("folder", metavar="TRANSFER_DIR", type=str, callback=_local)
+_FOLDER = click.argument("folder", metavar="TRANSFER_DIR")
 
 
 @click.group(cls=SuggestingGroup)
@@ -41,14 +41,15 @@ def cache() -> None:
 @cache.command("list")
 @_FOLDER
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def list_command(folder: Path, as_json: bool) -> None:
+def list_command(folder: str, as_json: bool) -> None:
     """List what is stored, teacher by teacher.
 
     \b
     Reads   TRANSFER_DIR: the transfer_dir of runs, by default the folder `transfer`
-            next to their folders.
+            next to their folders, or a URL.
     Writes  to standard output: each teacher with the number of its labels and blocks,
-            the size of its files, and the runs and labeled files that need them.
+            the size of its files, and the runs and labeled files that need them; which
+            ones do is not known below a URL.
 
     Example: nlptrain cache list runs/transfer
     """  # noqa: D301 - click reads the character
@@ -65,7 +66,7 @@ def list_command(folder: Path, as_json: bool) -> None:
         table.add_column(column, justify="right")
     table.add_column("runs", overflow="fold")
     for teacher in teachers:
-        runs = ", ".join(teacher.runs) or "none"
+        runs = "unknown" if teacher.runs is None else ", ".join(teacher.runs) or "none"
         numbers = (f"{teacher.labels:,}", f"{teacher.blocks:,}", f"{teacher.bytes / 1e6:,.1f}")
         add_row(table, teacher.teacher or "unknown", teacher.key, *numbers, runs)
     print_table(table)
@@ -73,13 +74,14 @@ def list_command(folder: Path, as_json: bool) -> None:
 
 @cache.command()
 @_FOLDER
-def verify(folder: Path) -> None:
+def verify(folder: str) -> None:
     """Read all stored logits, and move damaged files aside.
 
     \b
     Reads   TRANSFER_DIR: the transfer_dir of runs.
     Writes  each damaged file to NAME.damaged next to it, and a line about it to standard
-            error; the next run that needs it labels its sentences again.
+            error; the next run that needs it labels its sentences again. Below a URL,
+            damaged files are removed.
 
     Exit code 0 if all files are whole, 1 if some are damaged.
 
@@ -94,7 +96,7 @@ def verify(folder: Path) -> None:
 
 
 @cache.command()
-@_FOLDER
+@click.argument("folder", metavar="TRANSFER_DIR", callback=_local)
 @key_option("--dry-run", key="dry_run", is_flag=True, help="Count what would be removed, and remove nothing.")
 def prune(folder: Path, dry_run: bool) -> None:
     """Remove the stored logits that no run needs.

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import PurePosixPath
+from typing import Any
 
 from nlptrain.config.protocols import url_problem
 from nlptrain.data.remote_files import RemoteFile, open_remote, remote_error
@@ -31,7 +32,7 @@ class RemoteBlocks:
             InputError: the protocol is unknown, or its package is missing.
         """
         self._parent = hide_credentials(url)
-        self._key = key
+        self.key = key
         self.url = f"{self._parent.rstrip('/')}/{key}"
         if problem := url_problem(self._parent):
             raise InputError(replace(problem, location=Setting("transfer_dir")))
@@ -45,7 +46,17 @@ class RemoteBlocks:
     @cached_property
     def _folder(self) -> RemoteFile:
         parent = open_remote(self._parent)
-        return replace(parent, path=f"{parent.path.rstrip('/')}/{self._key}", shown=self.url)
+        return replace(parent, path=f"{parent.path.rstrip('/')}/{self.key}".rstrip("/"), shown=self.url)
+
+    @classmethod
+    def below(cls, url: str) -> list[RemoteBlocks]:
+        """Return one object for each folder below ``url``; some may hold no blocks.
+
+        Raises:
+            InputError: the protocol is unknown, its package is missing, or the server refuses it or does not respond.
+        """
+        parent = cls(url, "")
+        return [cls(url, name) for name, file in parent._files().items() if file["type"] == "directory"]  # noqa: SLF001
 
     def names(self) -> set[str]:
         """Return the names of all files.
@@ -53,12 +64,15 @@ class RemoteBlocks:
         Raises:
             InputError: the server refuses it or does not respond.
         """
-        with self._errors():
-            try:
-                paths = self._folder.file_system.ls(self._folder.path, detail=False, refresh=True)
-            except FileNotFoundError:
-                return set()
-        return {PurePosixPath(path).name for path in paths}
+        return set(self._files())
+
+    def sizes(self) -> dict[str, int]:
+        """Return the names of all files, with their bytes.
+
+        Raises:
+            InputError: the server refuses it or does not respond.
+        """
+        return {name: int(file["size"] or 0) for name, file in self._files().items() if file["type"] == "file"}
 
     def read(self, name: str) -> bytes | None:
         """Return the content of a file, or None if there is none.
@@ -100,6 +114,15 @@ class RemoteBlocks:
         """
         with self._errors():
             self._folder.file_system.rm_file(self._path(name))
+
+    def _files(self) -> dict[str, dict[str, Any]]:
+        """Return the files and folders in this one by name, sorted."""
+        with self._errors():
+            try:
+                files = self._folder.file_system.ls(self._folder.path, detail=True, refresh=True)
+            except FileNotFoundError:
+                return {}
+        return {PurePosixPath(file["name"]).name: file for file in sorted(files, key=lambda file: str(file["name"]))}
 
     def _path(self, name: str) -> str:
         return f"{self._folder.path}/{name}"

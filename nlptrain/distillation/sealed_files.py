@@ -31,7 +31,15 @@ def open_sealed(path: Path) -> pa.RecordBatch:
         OSError: it cannot be opened.
     """
     with pa.memory_map(str(path)) as file:
-        content = file.read_buffer()  # keeps the mapping alive
+        return read_sealed(file.read_buffer())  # which keeps the mapping alive
+
+
+def read_sealed(content: pa.Buffer) -> pa.RecordBatch:
+    """Verify the ``content`` of a sealed file, and return its batch.
+
+    Raises:
+        DamagedFileError: it differs from what was written.
+    """
     arrow, checksum = content[: max(0, len(content) - _CHECKSUM_BYTES)], content[-_CHECKSUM_BYTES:]
     if len(content) < _CHECKSUM_BYTES or hashlib.sha256(arrow).digest() != checksum.to_pybytes():
         raise DamagedFileError("its checksum differs")

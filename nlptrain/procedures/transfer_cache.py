@@ -10,18 +10,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from nlptrain.atomic_files import move_aside, read_sealed_json
 from nlptrain.distillation.block_store import BLOCK_FILE, TEACHER_FILE
 from nlptrain.distillation.block_use import FOLDER as RUNS
 from nlptrain.distillation.block_use import RunBlocks, read_uses
-from nlptrain.distillation.sealed_files import DamagedFileError, open_sealed
+from nlptrain.distillation.remote_blocks import RemoteBlocks
+from nlptrain.distillation.sealed_files import DamagedFileError, open_sealed, read_sealed
 from nlptrain.distillation.stored_predictions import FOLDER as PREDICTIONS
 from nlptrain.errors import InputError
 from nlptrain.procedures.stored_examples import FOLDER as EXAMPLES
 from nlptrain.procedures.text_record import FOLDER as TEXTS
+from nlptrain.urls import hide_credentials, is_url
 
+_DESCRIPTION = {"teacher", "labels"}  # keys of TEACHER_FILE
 _OWN_NAME = re.compile(r"[0-9a-f]{32}")
 # Damaged and partial files, and those of earlier versions.
 _OLD_FILE = re.compile(r"\d{6,9}\.arrow|manifest\.json|[.\w-]+\.(arrow|json)(\..*)?\.(damaged(-\d+)?|part)")
@@ -37,7 +41,7 @@ class StoredTeacher:
         labels: the number of its labels.
         blocks: the number of its blocks.
         bytes: of all files.
-        runs: folders of the runs that read them.
+        runs: folders of the runs that read them; None below a URL, where they are not recorded.
     """
 
     key: str
@@ -45,7 +49,7 @@ class StoredTeacher:
     labels: int
     blocks: int
     bytes: int
-    runs: Sequence[str]
+    runs: Sequence[str] | None
 
     def to_json(self) -> dict[str, Any]:
         """Return a map."""
@@ -69,29 +73,37 @@ class Pruned:
     kept: int
 
 
-def list_transfer_set(folder: Path) -> list[StoredTeacher]:
-    """Return what is stored in ``folder``, teacher by teacher.
+def list_transfer_set(folder: str | Path) -> list[StoredTeacher]:
+    """Return what is stored in ``folder``, or below this URL, teacher by teacher.
 
     Raises:
-        InputError: it is not the folder of a transfer set.
+        InputError: it is not the folder of a transfer set; or the server refuses it or does not respond.
     """
+    if is_url(str(folder)):
+        return [_describe_remote(blocks, description) for blocks, description in _remote_teachers(str(folder))]
+    folder = Path(folder)
     uses = read_uses(folder)
     return [_describe(path, uses) for path in _teacher_folders(folder)]
 
 
-def verify_transfer_set(folder: Path, report: Callable[[str], None]) -> tuple[int, int]:
+def verify_transfer_set(folder: str | Path, report: Callable[[str], None]) -> tuple[int, int]:
     """Read every block in ``folder``, and move damaged ones aside; the next run labels them again.
 
+    Below a URL, damaged ones are removed.
+
     Args:
-        folder: of the transfer set.
+        folder: of the transfer set, or its URL.
         report: receives a line for each damaged file.
 
     Returns:
         The numbers of whole and of damaged files.
 
     Raises:
-        InputError: it is not the folder of a transfer set.
+        InputError: it is not the folder of a transfer set; or the server refuses it or does not respond.
     """
+    if is_url(str(folder)):
+        return _verify_remote(str(folder), report)
+    folder = Path(folder)
     whole = damaged = 0
     for teacher in _teacher_folders(folder):
         for path in sorted(teacher.rglob("*.arrow")):
@@ -193,25 +205,33 @@ def _teacher_folders(folder: Path) -> list[Path]:
     """
     teachers = sorted(path for path in folder.iterdir() if _is_teacher(path)) if folder.is_dir() else []
     if not teachers:
-        raise InputError(
-            "holds no transfer set", location=str(folder), expected="the transfer_dir of a run, e.g. runs/transfer"
-        )
+        raise _no_transfer_set(str(folder))
     return teachers
+
+
+def _no_transfer_set(folder: str) -> InputError:
+    expected = "the transfer_dir of a run, e.g. runs/transfer"
+    return InputError("holds no transfer set", location=folder, expected=expected)
 
 
 def _is_teacher(path: Path) -> bool:
     """Return whether a folder holds the blocks of a teacher, or what an earlier version stored of one."""
     current, old = _read_map(path / TEACHER_FILE), _read_map(path / "manifest.json")
-    return {"teacher", "labels"} <= current.keys() or (
-        {"shards", "labels"} <= old.keys() and old.get("key") == path.name
-    )
+    return current.keys() >= _DESCRIPTION or ({"shards", "labels"} <= old.keys() and old.get("key") == path.name)
 
 
 def _read_map(path: Path) -> dict[str, Any]:
     """Return the map in a file of JSON; an empty one if there is none."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return _parse_map(path.read_bytes())
+    except OSError:
+        return {}
+
+
+def _parse_map(content: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
@@ -223,3 +243,40 @@ def _describe(path: Path, uses: Sequence[RunBlocks]) -> StoredTeacher:
     blocks = sum(BLOCK_FILE.fullmatch(file.name) is not None for file in path.iterdir())
     runs = [str(use.output_dir) for use in uses if path.name in use.teachers]
     return StoredTeacher(path.name, teacher, labels, blocks, size, runs)
+
+
+def _remote_teachers(url: str) -> list[tuple[RemoteBlocks, dict[str, Any]]]:
+    """Return the teachers whose blocks are below ``url``, with their descriptions.
+
+    Raises:
+        InputError: there is none; or the server refuses it or does not respond.
+    """
+    described = [(blocks, _parse_map(blocks.read(TEACHER_FILE) or b"")) for blocks in RemoteBlocks.below(url)]
+    teachers = [(blocks, description) for blocks, description in described if description.keys() >= _DESCRIPTION]
+    if not teachers:
+        raise _no_transfer_set(hide_credentials(url))
+    return teachers
+
+
+def _describe_remote(blocks: RemoteBlocks, description: dict[str, Any]) -> StoredTeacher:
+    sizes = blocks.sizes()
+    count = sum(BLOCK_FILE.fullmatch(name) is not None for name in sizes)
+    labels = len(description["labels"])
+    return StoredTeacher(blocks.key, str(description["teacher"]), labels, count, sum(sizes.values()), None)
+
+
+def _verify_remote(url: str, report: Callable[[str], None]) -> tuple[int, int]:
+    whole = damaged = 0
+    for blocks, _ in _remote_teachers(url):
+        for name in sorted(name for name in blocks.names() if BLOCK_FILE.fullmatch(name)):
+            content = blocks.read(name)
+            if content is None:  # another process has removed it
+                continue
+            try:
+                read_sealed(pa.py_buffer(content))
+                whole += 1
+            except DamagedFileError as error:
+                damaged += 1
+                blocks.remove(name)
+                report(f"{blocks.url}/{name}: damaged ({error}); removed")
+    return whole, damaged

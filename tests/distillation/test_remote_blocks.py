@@ -177,3 +177,35 @@ def test_a_run_labels_into_a_url(corpus: Path, tiny_bert: Path, memory: MemoryFi
     assert len(set(models)) == 1
     (folder,) = (path for path in (corpus / "runs/transfer").iterdir() if path.is_dir() and path.name.endswith("fp32"))
     assert stored(memory) == {path.name: path.read_bytes() for path in folder.glob("*.arrow")}
+
+
+def test_cache_lists_and_verifies_what_is_below_a_url(
+    memory: MemoryFileSystem, teacher: TransformerTokenClassifier
+) -> None:
+    store, _, _ = run_of(teacher)
+    memory.pipe_file("/bucket/transfer/other/readme.txt", b"not a teacher's")
+    before = stored(memory)
+    (listed,) = json.loads(call("cache", "list", URL, "--json").stdout)["teachers"]
+    size = sum(memory.size(path) for path in memory.find(f"/bucket/transfer/{store.key}"))
+    assert listed == {
+        "key": store.key,
+        "teacher": store.teacher,
+        "labels": len(LABELS),
+        "blocks": len(before),
+        "bytes": size,
+        "runs": None,
+    }
+    assert "unknown" in call("cache", "list", URL).stdout
+    assert call("cache", "verify", URL).stdout == f"{len(before)} files are whole, 0 damaged\n"
+    path = f"/bucket/transfer/{store.key}/{min(before)}"
+    memory.pipe_file(path, before[min(before)][:-1] + b"x")
+    damaged = call("cache", "verify", URL)
+    assert (damaged.exit_code, damaged.stdout) == (1, f"{len(before) - 1} files are whole, 1 damaged\n")
+    assert damaged.stderr == f"{store.remote.url}/{min(before)}: damaged (its checksum differs); removed\n"
+    assert not memory.exists(path)
+    clear_copies()
+    assert run_of(teacher)[1].computed == 8
+    assert stored(memory) == before
+    refused = call("cache", "list", "memory://bucket/empty")
+    assert refused.exit_code == 2
+    assert "memory://bucket/empty: holds no transfer set; expected the transfer_dir of a run" in refused.stderr
