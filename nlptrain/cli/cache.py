@@ -48,8 +48,8 @@ def list_command(folder: str, as_json: bool) -> None:
     Reads   TRANSFER_DIR: the transfer_dir of runs, by default the folder `transfer`
             next to their folders, or a URL.
     Writes  to standard output: each teacher with the number of its labels and blocks,
-            the size of its files, and the runs and labeled files that need them; which
-            ones do is not known below a URL.
+            the size of its files, the runs and labeled files that need them, and the
+            files of their text; which ones these are is not known below a URL.
 
     Example: nlptrain cache list runs/transfer
     """  # noqa: D301 - click reads the character
@@ -64,11 +64,12 @@ def list_command(folder: str, as_json: bool) -> None:
         table.add_column(column, overflow="fold")
     for column in ("labels", "blocks", "MB"):
         table.add_column(column, justify="right")
-    table.add_column("runs", overflow="fold")
+    for column in ("runs", "text"):
+        table.add_column(column, overflow="fold")
     for teacher in teachers:
-        runs = "unknown" if teacher.runs is None else ", ".join(teacher.runs) or "none"
+        users = ("unknown" if names is None else ", ".join(names) or "none" for names in (teacher.runs, teacher.texts))
         numbers = (f"{teacher.labels:,}", f"{teacher.blocks:,}", f"{teacher.bytes / 1e6:,.1f}")
-        add_row(table, teacher.teacher or "unknown", teacher.key, *numbers, runs)
+        add_row(table, teacher.teacher or "unknown", teacher.key, *numbers, *users)
     print_table(table)
 
 
@@ -116,5 +117,5 @@ def prune(folder: Path, dry_run: bool) -> None:
     verb = "would be removed" if dry_run else "removed"
     echo_line(
         f"{verb}: {result.blocks:,} blocks and {result.others:,} other files, {result.bytes / 1e6:,.1f} MB; "
-        f"kept: {result.kept:,} blocks that runs read"
+        f"kept: {result.kept:,} blocks in use"
     )

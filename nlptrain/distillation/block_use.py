@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nlptrain.atomic_files import read_sealed_json, write_sealed_json
+from nlptrain.config.loading import load_data_config
+from nlptrain.errors import InputError
 from nlptrain.run.run import Run
 
 FOLDER = "runs"  # below the folder of all teachers
@@ -21,6 +23,7 @@ class RunBlocks:
     Attributes:
         record: the file that names them.
         output_dir: folder of the run, or the file.
+        texts: the files of its gold and raw sentences, as they were given.
         teachers: keys of its teachers.
         blocks: names of the blocks.
         is_labeling: whether it has not labeled all of its text yet, and may need further blocks.
@@ -28,6 +31,7 @@ class RunBlocks:
 
     record: Path
     output_dir: Path
+    texts: Sequence[str]
     teachers: Sequence[str]
     blocks: Sequence[str]
     is_labeling: bool
@@ -55,18 +59,19 @@ def record_use(
     write_sealed_json(path, {**description, "is_labeling": is_labeling, "blocks": sorted({*before, *names})})
 
 
-def record_file(folder: Path, out: Path, teacher: str, names: Iterable[str]) -> None:
+def record_file(folder: Path, out: Path, texts: Sequence[str], teacher: str, names: Iterable[str]) -> None:
     """Record that the file ``out`` was written from the blocks ``names`` of ``teacher``.
 
     Args:
         folder: of the stores of all teachers.
         out: the file.
+        texts: the files whose sentences were labeled.
         teacher: key of the teacher.
         names: of the blocks.
     """
     output = _relative(out, folder)
-    content = {"output_dir": output, "run": "", "teachers": [teacher], "is_labeling": False, "blocks": sorted(names)}
-    write_sealed_json(_record_path(folder, output), content)
+    described = {"output_dir": output, "run": "", "texts": list(texts), "teachers": [teacher]}
+    write_sealed_json(_record_path(folder, output), {**described, "is_labeling": False, "blocks": sorted(names)})
 
 
 def _record_path(folder: Path, output: str) -> Path:
@@ -82,9 +87,19 @@ def read_uses(folder: Path) -> list[RunBlocks]:
         if (known := read_sealed_json(path)) is None:
             continue
         output_dir = Path(os.path.normpath(folder.resolve() / known["output_dir"]))
-        if (output_dir / "run.json").is_file() or output_dir.is_file():
-            uses.append(RunBlocks(path, output_dir, known["teachers"], known["blocks"], known["is_labeling"]))
+        if (is_run := (output_dir / "run.json").is_file()) or output_dir.is_file():
+            texts = _texts_of_run(output_dir) if is_run else known.get("texts", ())
+            uses.append(RunBlocks(path, output_dir, texts, known["teachers"], known["blocks"], known["is_labeling"]))
     return uses
+
+
+def _texts_of_run(output_dir: Path) -> list[str]:
+    """Return the files of a run's gold and raw sentences; none if its configuration cannot be read."""
+    try:
+        data = load_data_config(output_dir / "config.yaml")
+    except InputError:
+        return []
+    return [*data.paths_of("train"), *data.paths_of("unlabeled")]
 
 
 def _relative(output_dir: Path, folder: Path) -> str:

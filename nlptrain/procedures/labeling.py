@@ -110,7 +110,7 @@ def label_files(
         run.log(result.describe())
         write_failed(failed_file, result.failed)
         counter = _write(store, loaded, data, out, target, run, engine if files else None)
-    record_file(store.folder.parent, out, store.key, result.names)
+    record_file(store.folder.parent, out, data.paths_of("unlabeled"), store.key, result.names)
     return LabeledFile(counter.sentences, counter.words, len(result.failed), failed_file, folder)
 
 

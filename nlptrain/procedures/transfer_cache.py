@@ -41,7 +41,9 @@ class StoredTeacher:
         labels: the number of its labels.
         blocks: the number of its blocks.
         bytes: of all files.
-        runs: folders of the runs that read them; None below a URL, where they are not recorded.
+        runs: folders of the runs that read them, and files of ``nlptrain label``; None below a URL, where they are not
+            recorded.
+        texts: the files of gold and raw sentences that these have read; None below a URL.
     """
 
     key: str
@@ -50,6 +52,7 @@ class StoredTeacher:
     blocks: int
     bytes: int
     runs: Sequence[str] | None
+    texts: Sequence[str] | None
 
     def to_json(self) -> dict[str, Any]:
         """Return a map."""
@@ -241,8 +244,9 @@ def _describe(path: Path, uses: Sequence[RunBlocks]) -> StoredTeacher:
     teacher, labels = str(description.get("teacher", "")), len(description.get("labels", ()))
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     blocks = sum(BLOCK_FILE.fullmatch(file.name) is not None for file in path.iterdir())
-    runs = [str(use.output_dir) for use in uses if path.name in use.teachers]
-    return StoredTeacher(path.name, teacher, labels, blocks, size, runs)
+    users = [use for use in uses if path.name in use.teachers]
+    runs, texts = [str(use.output_dir) for use in users], sorted({text for use in users for text in use.texts})
+    return StoredTeacher(path.name, teacher, labels, blocks, size, runs, texts)
 
 
 def _remote_teachers(url: str) -> list[tuple[RemoteBlocks, dict[str, Any]]]:
@@ -262,7 +266,7 @@ def _describe_remote(blocks: RemoteBlocks, description: dict[str, Any]) -> Store
     sizes = blocks.sizes()
     count = sum(BLOCK_FILE.fullmatch(name) is not None for name in sizes)
     labels = len(description["labels"])
-    return StoredTeacher(blocks.key, str(description["teacher"]), labels, count, sum(sizes.values()), None)
+    return StoredTeacher(blocks.key, str(description["teacher"]), labels, count, sum(sizes.values()), None, None)
 
 
 def _verify_remote(url: str, report: Callable[[str], None]) -> tuple[int, int]:

@@ -31,7 +31,7 @@ def blocks(transfer: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in transfer.glob("*/*.arrow")}
 
 
-def test_list_names_teachers_and_runs(transfer: Path) -> None:
+def test_list_names_teachers_runs_and_texts(corpus: Path, transfer: Path) -> None:
     (teacher,) = json.loads(call("cache", "list", transfer, "--json").stdout)["teachers"]
     folder = transfer / teacher["key"]
     assert teacher["teacher"] == str(transfer.parent / "transformer_token")
@@ -39,6 +39,7 @@ def test_list_names_teachers_and_runs(transfer: Path) -> None:
     assert teacher["blocks"] == len(blocks(transfer))
     assert teacher["bytes"] == sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     assert sorted(teacher["runs"]) == [str(transfer.parent / name) for name in ("one", "two")]
+    assert teacher["texts"] == sorted(str(corpus / name) for name in ("train.conll", "dev.conll", "raw.txt"))
     shown = call("cache", "list", transfer).stdout
     assert str(teacher["blocks"]) in shown
     for text in ("nowhere", transfer.parent / "one"):
@@ -70,7 +71,7 @@ def test_prune_keeps_what_existing_runs_read(corpus: Path, transfer: Path) -> No
     assert examples > 0
     nothing = call("cache", "prune", transfer)
     assert nothing.stdout.startswith(f"removed: 0 blocks and {examples} other files, ")
-    assert nothing.stdout.endswith(f" MB; kept: {len(before)} blocks that runs read\n")
+    assert nothing.stdout.endswith(f" MB; kept: {len(before)} blocks in use\n")
     assert not (transfer / "examples").exists()
     for name in ("manifest.json", "000000.arrow", f"{'0' * 32}.arrow.damaged", f"{'0' * 32}.arrow"):
         (folder / name).write_bytes(b"old")
@@ -87,7 +88,7 @@ def test_prune_keeps_what_existing_runs_read(corpus: Path, transfer: Path) -> No
     assert " sentences reused, 0 computed" in again.stderr
 
     shutil.rmtree(corpus / "runs/one")
-    assert call("cache", "prune", transfer).stdout.endswith("; kept: 0 blocks that runs read\n")
+    assert call("cache", "prune", transfer).stdout.endswith("; kept: 0 blocks in use\n")
     assert not folder.exists()
     assert not list((transfer / "runs").iterdir())
     assert not list((transfer / "texts").iterdir())

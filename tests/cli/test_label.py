@@ -137,10 +137,9 @@ def test_an_interrupted_command_goes_on(
 def test_prune_keeps_the_blocks_of_a_labeled_file_that_exists(teacher: Path, text: Path, tmp_path: Path) -> None:
     out = tmp_path / "labeled.jsonl"
     assert call("label", teacher, text, out, "--device", "cpu").exit_code == 0
-    assert json.loads(call("cache", "list", tmp_path / "transfer", "--json").stdout)["teachers"][0]["runs"] == [
-        str(out)
-    ]
-    assert call("cache", "prune", tmp_path / "transfer").stdout.endswith("kept: 1 blocks that runs read\n")
+    (listed,) = json.loads(call("cache", "list", tmp_path / "transfer", "--json").stdout)["teachers"]
+    assert (listed["runs"], listed["texts"]) == ([str(out)], [str(text)])
+    assert call("cache", "prune", tmp_path / "transfer").stdout.endswith("kept: 1 blocks in use\n")
     assert "20 sentences reused" in call("label", teacher, text, out, "--device", "cpu", "--overwrite").output
     out.unlink()
     assert "removed: 1 blocks" in call("cache", "prune", tmp_path / "transfer").stdout

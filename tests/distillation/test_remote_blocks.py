@@ -194,6 +194,7 @@ def test_cache_lists_and_verifies_what_is_below_a_url(
         "blocks": len(before),
         "bytes": size,
         "runs": None,
+        "texts": None,
     }
     assert "unknown" in call("cache", "list", URL).stdout
     assert call("cache", "verify", URL).stdout == f"{len(before)} files are whole, 0 damaged\n"
