@@ -2,7 +2,8 @@
 
 `nlptrain label` with one thread: in one process, on Ray with one actor, and with two, in turns. The rate is that from
 the first stored block to the last, without the start of processes. Also prints how fast one thread cuts text into
-blocks, and how fast the labeled sentences are written. Medians of the rounds. Two idle cores are needed.
+blocks, and how long the labeled sentences take to be written in JSON Lines, whose parts the actors write, and in
+Parquet, for which they return the sentences. Medians of the rounds. Two idle cores are needed.
 """
 
 from __future__ import annotations
@@ -33,9 +34,12 @@ WAYS = {
 }
 
 
-def label(teacher: str, texts: Sequence[str], options: Sequence[str], folder: Path) -> None:
+WRITTEN = ("jsonl", "parquet")
+
+
+def label(teacher: str, texts: Sequence[str], options: Sequence[str], folder: Path, suffix: str = "jsonl") -> None:
     """Run ``nlptrain label`` with one thread."""
-    command = [sys.executable, "-m", "nlptrain", "label", teacher, *texts, str(folder / "labeled.jsonl"), *options]
+    command = [sys.executable, "-m", "nlptrain", "label", teacher, *texts, str(folder / f"labeled.{suffix}"), *options]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     arguments = ["--device", "cpu", "--threads", "1", "--overwrite"]
     subprocess.run([*command, *arguments], env=environment, check=True, stderr=subprocess.DEVNULL)
@@ -60,10 +64,10 @@ def cutting(texts: Sequence[str]) -> float:
     return counts.words / (time.perf_counter() - started)
 
 
-def writing(teacher: str, texts: Sequence[str], options: Sequence[str], folder: Path) -> float:
+def writing(teacher: str, texts: Sequence[str], options: Sequence[str], folder: Path, suffix: str) -> float:
     """Return the seconds of a command whose logits are stored: its start, and reading, decoding and writing."""
     started = time.perf_counter()
-    label(teacher, texts, options, folder)
+    label(teacher, texts, options, folder, suffix)
     return time.perf_counter() - started
 
 
@@ -73,16 +77,18 @@ def main(teacher: str, texts: Sequence[str], precision: str, rounds: int) -> Non
     labels = len(load_token_model(teacher).labels)
     print(f"cutting: {statistics.median(cutting(texts) for _ in range(rounds)):,.0f} words/s", flush=True)
     rates: dict[str, list[float]] = {name: [] for name in WAYS}
-    seconds = []
+    seconds: dict[tuple[str, str], list[float]] = {(name, suffix): [] for name in WAYS for suffix in WRITTEN}
     for _ in range(rounds):
-        for name, options in WAYS.items():
+        for name, way in WAYS.items():
             with tempfile.TemporaryDirectory() as folder:
-                label(teacher, texts, [*options, "--precision", precision], Path(folder))
+                options = [*way, "--precision", precision]
+                label(teacher, texts, options, Path(folder))
                 rates[name].append(rate(Path(folder), labels))
                 print(f"  {name}: {rates[name][-1]:,.0f} words/s", flush=True)
-                if name == "local":
-                    seconds.append(writing(teacher, texts, ["--precision", precision], Path(folder)))
-    print(f"all logits stored: {statistics.median(seconds):.1f} s to write the file, with the start of the command")
+                for suffix in WRITTEN:
+                    seconds[name, suffix].append(writing(teacher, texts, options, Path(folder), suffix))
+    for (name, suffix), values in seconds.items():
+        print(f"all logits stored, {name}: {statistics.median(values):.1f} s to start and to write {suffix}")
     for name, measured in rates.items():
         ratios = sorted(other / local for other, local in zip(measured, rates["local"], strict=True))
         print(

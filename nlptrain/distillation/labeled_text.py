@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
+from pathlib import Path
 
 from nlptrain.data.blocks import Block
 from nlptrain.data.sentence import Sentence
@@ -17,8 +20,7 @@ from nlptrain.models.prediction import to_tagged_sentence
 from nlptrain_runtime.confidence import round_confidence
 from nlptrain_runtime.predictions import TaggedSentence
 
-# Formats whose files can be written in parts, one after the other: they have neither a header nor numbers of sentences.
-DIVISIBLE = ("conll", "conllu", "jsonl", "entities", "prodigy", "doccano")
+_PICKLED = 1000  # sentences
 
 
 class ChangedTextError(InputError):
@@ -67,3 +69,18 @@ def _with_tags(sentence: Sentence, tagged: TaggedSentence, scheme: Scheme) -> Se
     scored = [(span, round_confidence(confidence)) for span, confidence in tagged.spans(scheme)]
     tags = tuple(spans_to_tags((span for span, _ in scored), len(sentence.words), "iob2"))
     return replace(sentence, tags=tags, scores=dict(scored), id=sentence.where)
+
+
+def pickle_sentences(sentences: Iterable[Sentence], path: Path) -> None:
+    """Write ``sentences`` to ``path`` for another process, a few at a time."""
+    rest = iter(sentences)
+    with path.open("wb") as file:
+        while chunk := list(islice(rest, _PICKLED)):
+            pickle.dump(chunk, file, pickle.HIGHEST_PROTOCOL)
+
+
+def pickled_sentences(path: Path) -> Iterator[Sentence]:
+    """Yield what ``pickle_sentences`` has written to ``path``, which only processes of this command may do."""
+    with path.open("rb") as file:
+        while file.peek(1):
+            yield from pickle.load(file)  # noqa: S301 - its own processes wrote it

@@ -75,7 +75,7 @@ class WrittenRange:
     """The labeled sentences of a range of text.
 
     Attributes:
-        content: of the file that they are written to.
+        content: of the file that they are written to, or pickled lists of them.
         sentences: their number.
         words: of these.
         lost: as in ``WriteContext``.
@@ -191,8 +191,10 @@ class Labeler:
         sentences = self._block(files, task).sentences[first:end]
         return start_block(self._compute, sentences, len(self._store.labels), limit)()
 
-    def write(self, job: LabelingJob, files: Sequence[Any], part: TextRange, target: str) -> WrittenRange:
+    def write(self, job: LabelingJob, files: Sequence[Any], part: TextRange, target: str | None) -> WrittenRange:
         """Return what a file of the format ``target`` has for the sentences of a range whose blocks are stored.
+
+        Without a format, return pickled lists of the sentences.
 
         Raises:
             StorageError: a block is missing, perhaps only for a moment.
@@ -201,7 +203,12 @@ class Labeler:
         from nlptrain.data.corpus import new_report
         from nlptrain.data.formats import WriteContext
         from nlptrain.data.formats.registry import SentenceCounter, write_gold
-        from nlptrain.distillation.labeled_text import ChangedTextError, labeled_sentences, scheme_of
+        from nlptrain.distillation.labeled_text import (
+            ChangedTextError,
+            labeled_sentences,
+            pickle_sentences,
+            scheme_of,
+        )
         from nlptrain.distillation.ray_pool import StorageError
 
         self._prepare(job)
@@ -214,7 +221,10 @@ class Labeler:
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "part"
             try:
-                write_gold(sentences, out, target, context)
+                if target is None:
+                    pickle_sentences(sentences, out)
+                else:
+                    write_gold(sentences, out, target, context)
             except ChangedTextError as error:
                 time.sleep(_RETRY_SECONDS)
                 raise StorageError(error) from None

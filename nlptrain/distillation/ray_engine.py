@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import math
 import os
-import shutil
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from nlptrain import __version__
-from nlptrain.atomic_files import replacing, write_errors
 from nlptrain.config.labeling import LabelingConfig
 from nlptrain.data.raw_text import RawCounts
 from nlptrain.data.read_report import ReadReport
@@ -37,7 +33,6 @@ from nlptrain.run.run import Run
 
 _MAX_RANGE, _MIN_RANGE = 2**24, 2**20  # bytes
 _RANGES_PER_ACTOR = 4
-_LOG_SECONDS = 20
 _COUNT_SECONDS = 5.0  # between two looks at the resources of the cluster
 _EPSILON = 1e-6  # a tenth of a GPU fits ten times
 _ENVIRONMENT = ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "TOKENIZERS_PARALLELISM")
@@ -141,48 +136,38 @@ class RayEngine:
                 yield from split.finished()
             yield from split.finished()  # its last sentence was given up
 
-    def write(self, store: BlockStore, teacher: Teacher, out: Path, target: str) -> WrittenRange:
-        """Write all sentences of the text that was cut, and whose blocks are stored, to the file ``out``.
+    def labeled_ranges(
+        self, store: BlockStore, teacher: Teacher, target: str | None
+    ) -> Iterator[tuple[int, WrittenRange]]:
+        """Yield the labeled sentences of each range of the text that was cut, in any order; its blocks are stored.
 
         Args:
             store: that of the teacher.
             teacher: that has labeled them.
-            out: the new file.
-            target: its format, one of ``DIVISIBLE``.
+            target: the format of their content; None: pickled lists.
 
-        Returns:
-            What was written, without the content.
+        Yields:
+            The index of a range in the text, and its sentences.
 
         Raises:
-            InputError: the file cannot be written, or a sentence in this format.
+            InputError: a sentence cannot be written in this format.
         """
         pool = self._connected()
-        lost: Counter[str] = Counter()
-        sentences = words = 0
-        logged = time.monotonic()
-        out = out.resolve()  # a link stays a link
-        folder = out.with_name(f".{out.name}.parts")
         indices = {part: index for index, part in enumerate(self._ranges)}
-        with self._job(store, teacher) as (job, check), write_errors(out), _new_folder(folder):
+        with self._job(store, teacher) as (job, check):
 
             def start(actor: Any, part: TextRange) -> Any:  # noqa: ANN401
                 return actor.write.remote(job, self._files, part, target)
 
             part: TextRange
             written: WrittenRange
-            for count, (part, written) in enumerate(pool.run(self._ranges, start, check), start=1):
-                if time.monotonic() - logged > _LOG_SECONDS:
-                    logged = time.monotonic()
-                    self._run.log(f"{out.name}: {count:,} of {len(indices):,} ranges written, {sentences:,} sentences")
-                (folder / str(indices[part])).write_bytes(written.content)
-                sentences, words = sentences + written.sentences, words + written.words
-                lost += written.lost
-            with replacing(out) as whole, whole.open("wb") as file:
-                for index in range(len(indices)):
-                    with (folder / str(index)).open("rb") as content:
-                        shutil.copyfileobj(content, file)
-                    (folder / str(index)).unlink()
-        return WrittenRange(b"", sentences, words, lost)
+            for part, written in pool.run(self._ranges, start, check):
+                yield indices[part], written
+
+    @property
+    def number_of_ranges(self) -> int:
+        """The number of ranges of the text that was cut."""
+        return len(self._ranges)
 
     @contextmanager
     def _job(self, store: BlockStore, teacher: Teacher) -> Iterator[tuple[LabelingJob, Callable[[Any], Any]]]:
@@ -264,17 +249,6 @@ class RayEngine:
         if gpus := self._settings.gpus_per_actor:
             count = min(count, resources.get("GPU", 0.0) / gpus)
         return math.floor(count + _EPSILON)
-
-
-@contextmanager
-def _new_folder(folder: Path) -> Iterator[None]:
-    """Create ``folder`` for this block; what a killed command has left there is removed."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        yield
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

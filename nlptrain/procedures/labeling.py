@@ -14,15 +14,15 @@ from nlptrain.data.blocks import cut_blocks
 from nlptrain.data.corpus import Corpus, finish_raw, raw_sample, raw_text, splitter_of
 from nlptrain.data.formats import WriteContext
 from nlptrain.data.formats.registry import SentenceCounter, format_by_suffix, write_gold
-from nlptrain.data.text_files import is_gz
 from nlptrain.data.text_ranges import TextFiles
 from nlptrain.distillation.block_labeling import LabelingResult, label_blocks
 from nlptrain.distillation.block_store import DEFAULT_CACHE_GB, BlockStore
 from nlptrain.distillation.block_use import record_file
 from nlptrain.distillation.engines import LabelingEngine
 from nlptrain.distillation.failed_sentences import write_failed
-from nlptrain.distillation.labeled_text import DIVISIBLE, labeled_sentences, scheme_of
+from nlptrain.distillation.labeled_text import labeled_sentences, scheme_of
 from nlptrain.distillation.ray_engine import RayEngine, open_engine
+from nlptrain.distillation.ray_file import write_with_actors
 from nlptrain.distillation.teachers import Precision, Teacher, TeacherContext
 from nlptrain.distillation.text_blocks import all_blocks
 from nlptrain.procedures.conversion import check_is_no_source, check_new_file
@@ -123,11 +123,10 @@ def _write(
     run: Run,
     engine: LabelingEngine | None,
 ) -> SentenceCounter:
-    """Write all sentences, whose blocks are stored, with the actors of ``engine`` if they can, and count them."""
+    """Write all sentences, whose blocks are stored, with the actors of ``engine`` if it has any, and count them."""
     context, counter = WriteContext(scheme_of(teacher)), SentenceCounter()
-    if isinstance(engine, RayEngine) and target in DIVISIBLE and not is_gz(out.resolve()):
-        written = engine.write(store, teacher, out, target)
-        counter.sentences, counter.words, context.lost = written.sentences, written.words, written.lost
+    if isinstance(engine, RayEngine):
+        counter = write_with_actors(engine, store, teacher, out, target, context, run)
     else:
         blocks = cut_blocks(raw_text(data, splitter_of(data), to_label=True))
         write_gold(counter.count(labeled_sentences(store, teacher, blocks)), out, target, context)

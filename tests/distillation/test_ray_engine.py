@@ -105,13 +105,14 @@ def test_actors_write_the_file_of_this_machine(
     monkeypatch.setattr("nlptrain.distillation.ray_engine._MIN_RANGE", 30_000)
     monkeypatch.chdir(tmp_path)
     data = DataConfig(unlabeled="raw.txt")
-    results = {}
-    for out in ("local.jsonl", "ray.jsonl"):
-        labeling = RAY if out == "ray.jsonl" else None
-        results[out] = label_files("teacher", data, Path(out), labeling=labeling, threads=1, device="cpu")
-    assert (tmp_path / "ray.jsonl").read_bytes() == (tmp_path / "local.jsonl").read_bytes()
-    assert results["ray.jsonl"].describe() == results["local.jsonl"].describe()
-    assert results["ray.jsonl"].sentences == 3_000
+    for suffix in ("jsonl", "csv.gz"):
+        results = {}
+        for engine, labeling in (("local", None), ("ray", RAY)):
+            out = Path(f"{engine}.{suffix}")
+            results[engine] = label_files("teacher", data, out, labeling=labeling, threads=1, device="cpu")
+        assert (tmp_path / f"ray.{suffix}").read_bytes() == (tmp_path / f"local.{suffix}").read_bytes(), suffix
+        assert results["ray"].describe() == results["local"].describe()
+        assert results["ray"].sentences == 3_000
     assert not list(tmp_path.glob(".*"))
 
 
