@@ -48,7 +48,7 @@ def write_labels() -> Path:
 
 
 def merged(logits: np.ndarray, order: Sequence[int], labels: int) -> np.ndarray:
-    """Return log-probabilities of the ``labels`` - 1 first labels of ``order``, and of all others together."""
+    """Return the logits of the ``labels`` - 1 first labels of ``order``, and that of all others together."""
     if labels >= logits.shape[1]:
         return logits
     kept = logits[:, order[: labels - 1]]

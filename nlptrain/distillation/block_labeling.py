@@ -111,6 +111,7 @@ def label_blocks(
         if processes.is_rank_zero:
             store.clean_up()
         _check_store_is_seen(store, run)
+        store.remove_stale_copies()
         progress = _Progress(run, engine, teacher.name, planned)
         limit = FailureLimit(run.labeling.max_failed)
         missing = progress.missing(blocks, store, limit)

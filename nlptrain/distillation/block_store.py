@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -25,6 +26,7 @@ from nlptrain.urls import hide_credentials, is_url, url_with_credentials
 TEACHER_FILE = "teacher.json"
 BLOCK_FILE = re.compile(r"([0-9a-f]{32})\.arrow")
 DEFAULT_CACHE_GB = 50.0
+_OLD_MARK = 86_400  # seconds
 _MAX_OPEN = 16_384  # files; Linux allows a process 65,530 mappings
 
 
@@ -72,15 +74,25 @@ class BlockStore:
         The caller has created the folder, and holds the lock.
         """
         remove_parts(self.folder)
-        for mark in self.folder.glob(".*.mark"):  # of a killed process
-            mark.unlink(missing_ok=True)
+        for mark in self.folder.glob(".*.mark"):
+            if time.time() - mark.stat().st_mtime > _OLD_MARK:  # of a killed process; others may write a file
+                mark.unlink(missing_ok=True)
         path, description = self.folder / TEACHER_FILE, {"teacher": self.teacher, "labels": list(self.labels)}
         if not path.is_file() or path.read_bytes() != to_json(description).encode():
             write_json(path, description)
-            if self.remote is not None:
-                self.remote.add(TEACHER_FILE, to_json(description).encode())
+        if self.remote is not None:
+            self.remote.add(TEACHER_FILE, to_json(description).encode())
         if self._max_bytes is not None:
             self._remove_copies()
+
+    def remove_stale_copies(self) -> None:
+        """Remove the copies of blocks that are below the URL no more, so that they are labeled and stored again."""
+        if self.remote is None:
+            return
+        stored = self.remote.names()
+        for path in self.folder.glob("*.arrow"):
+            if path.name not in stored:
+                path.unlink(missing_ok=True)
 
     def names(self) -> set[str]:
         """Return the names of all stored blocks; some may be damaged."""

@@ -32,6 +32,7 @@ from nlptrain.errors import InputError, Setting
 from nlptrain.run.run import Run
 
 _MAX_RANGE, _MIN_RANGE = 2**24, 2**20  # bytes
+_LARGEST_FILE = 2**27  # bytes of a file that is one range
 _RANGES_PER_ACTOR = 4
 _COUNT_SECONDS = 5.0  # between two looks at the resources of the cluster
 _EPSILON = 1e-6  # a tenth of a GPU fits ten times
@@ -138,7 +139,7 @@ class RayEngine:
 
     def labeled_ranges(
         self, store: BlockStore, teacher: Teacher, target: str | None
-    ) -> Iterator[tuple[int, WrittenRange]]:
+    ) -> Generator[tuple[int, WrittenRange], None, None]:
         """Yield the labeled sentences of each range of the text that was cut, in any order; its blocks are stored.
 
         Args:
@@ -168,6 +169,11 @@ class RayEngine:
     def number_of_ranges(self) -> int:
         """The number of ranges of the text that was cut."""
         return len(self._ranges)
+
+    @property
+    def has_small_ranges(self) -> bool:
+        """Whether the sentences of each range of the text fit into memory; files without byte ranges are one each."""
+        return all(part.end is not None or part.path.stat().st_size <= _LARGEST_FILE for part in self._ranges)
 
     @contextmanager
     def _job(self, store: BlockStore, teacher: Teacher) -> Iterator[tuple[LabelingJob, Callable[[Any], Any]]]:

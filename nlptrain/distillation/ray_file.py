@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from nlptrain.atomic_files import replacing, write_errors
@@ -29,8 +29,8 @@ def write_with_actors(
 ) -> SentenceCounter:
     """Write all sentences of the text that ``engine`` has cut, and whose blocks are stored, to the file ``out``.
 
-    Of formats that have no parts, and of compressed files, the actors return the labeled sentences, and this process
-    writes them.
+    For formats that cannot be written in parts, and for compressed files, the actors return the labeled sentences, and
+    this process writes them.
 
     Args:
         engine: whose actors have labeled the text.
@@ -49,14 +49,14 @@ def write_with_actors(
     counter, logged = SentenceCounter(), time.monotonic()
     with write_errors(out), _new_folder(out.with_name(f".{out.name}.parts")) as folder:
         parts = [folder / str(index) for index in range(engine.number_of_ranges)]
-        ranges = engine.labeled_ranges(store, teacher, target if is_divisible else None)
-        for count, (index, written) in enumerate(ranges, start=1):
-            parts[index].write_bytes(written.content)
-            counter.sentences, counter.words = counter.sentences + written.sentences, counter.words + written.words
-            context.lost += written.lost
-            if time.monotonic() - logged > _LOG_SECONDS:
-                logged = time.monotonic()
-                run.log(f"{out.name}: {count:,} of {len(parts):,} ranges written, {counter.sentences:,} sentences")
+        with closing(engine.labeled_ranges(store, teacher, target if is_divisible else None)) as ranges:
+            for count, (index, written) in enumerate(ranges, start=1):
+                parts[index].write_bytes(written.content)
+                counter.sentences, counter.words = counter.sentences + written.sentences, counter.words + written.words
+                context.lost += written.lost
+                if time.monotonic() - logged > _LOG_SECONDS:
+                    logged = time.monotonic()
+                    run.log(f"{out.name}: {count:,} of {len(parts):,} ranges written, {counter.sentences:,} sentences")
         if is_divisible:
             _join(parts, out)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -46,7 +46,7 @@ class RemoteBlocks:
     @cached_property
     def _folder(self) -> RemoteFile:
         parent = open_remote(self._parent)
-        return replace(parent, path=f"{parent.path.rstrip('/')}/{self.key}".rstrip("/"), shown=self.url)
+        return replace(parent, path=f"{parent.path.rstrip('/')}/{self.key}".rstrip("/") or "/", shown=self.url)
 
     @classmethod
     def below(cls, url: str) -> list[RemoteBlocks]:
@@ -56,7 +56,7 @@ class RemoteBlocks:
             InputError: the protocol is unknown, its package is missing, or the server refuses it or does not respond.
         """
         parent = cls(url, "")
-        return [cls(url, name) for name, file in parent._files().items() if file["type"] == "directory"]  # noqa: SLF001
+        return [cls(url, name) for name, file in parent._files().items() if file["type"] != "file"]  # noqa: SLF001
 
     def names(self) -> set[str]:
         """Return the names of all files.
@@ -107,12 +107,12 @@ class RemoteBlocks:
         return True
 
     def remove(self, name: str) -> None:
-        """Remove the file ``name``.
+        """Remove the file ``name``, if there is one.
 
         Raises:
             InputError: the server refuses it or does not respond.
         """
-        with self._errors():
+        with self._errors(), suppress(FileNotFoundError):  # another process has removed it
             self._folder.file_system.rm_file(self._path(name))
 
     def _files(self) -> dict[str, dict[str, Any]]:

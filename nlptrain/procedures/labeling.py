@@ -125,7 +125,7 @@ def _write(
 ) -> SentenceCounter:
     """Write all sentences, whose blocks are stored, with the actors of ``engine`` if it has any, and count them."""
     context, counter = WriteContext(scheme_of(teacher)), SentenceCounter()
-    if isinstance(engine, RayEngine):
+    if isinstance(engine, RayEngine) and engine.has_small_ranges:
         counter = write_with_actors(engine, store, teacher, out, target, context, run)
     else:
         blocks = cut_blocks(raw_text(data, splitter_of(data), to_label=True))

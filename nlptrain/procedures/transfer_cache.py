@@ -67,7 +67,7 @@ class Pruned:
         blocks: the number of blocks.
         others: the number of other files: examples, damaged ones, and those of earlier versions.
         bytes: of all of them.
-        kept: the number of blocks that a run reads.
+        kept: the number of blocks that a run or a labeled file needs.
     """
 
     blocks: int
@@ -281,6 +281,7 @@ def _verify_remote(url: str, report: Callable[[str], None]) -> tuple[int, int]:
                 whole += 1
             except DamagedFileError as error:
                 damaged += 1
-                blocks.remove(name)
+                if blocks.read(name) == content:  # else a run has replaced it
+                    blocks.remove(name)
                 report(f"{blocks.url}/{name}: damaged ({error}); removed")
     return whole, damaged

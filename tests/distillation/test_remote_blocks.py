@@ -204,9 +204,12 @@ def test_cache_lists_and_verifies_what_is_below_a_url(
     assert (damaged.exit_code, damaged.stdout) == (1, f"{len(before) - 1} files are whole, 1 damaged\n")
     assert damaged.stderr == f"{store.remote.url}/{min(before)}: damaged (its checksum differs); removed\n"
     assert not memory.exists(path)
-    clear_copies()
+    assert store.path(min(before).removesuffix(".arrow")).is_file()  # a copy, which counts no more
     assert run_of(teacher)[1].computed == 8
     assert stored(memory) == before
+    memory.rm(f"/bucket/transfer/{store.key}", recursive=True)
+    assert run_of(teacher)[1].computed == len(SENTENCES)
+    assert json.loads(call("cache", "list", URL, "--json").stdout)["teachers"] == [listed]
     refused = call("cache", "list", "memory://bucket/empty")
     assert refused.exit_code == 2
     assert "memory://bucket/empty: holds no transfer set; expected the transfer_dir of a run" in refused.stderr

@@ -180,6 +180,7 @@ def test_tokenizers_use_several_threads_only_while_examples_are_encoded(
 ) -> None:
     used = []
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.delenv("RAYON_NUM_THREADS", raising=False)
     monkeypatch.setattr(
         type(model.featurizer), "__call__", lambda *_: used.append(os.environ["TOKENIZERS_PARALLELISM"]) or 1 / 0
     )
@@ -187,6 +188,11 @@ def test_tokenizers_use_several_threads_only_while_examples_are_encoded(
         Examples(model, SENTENCES)
     assert used == ["true"]
     assert os.environ["TOKENIZERS_PARALLELISM"] == "false"
+    assert "RAYON_NUM_THREADS" not in os.environ
+    monkeypatch.setattr("nlptrain.models.tokenization.tokenizer._PROCESS", -1)  # as after a fork
+    with pytest.raises(ZeroDivisionError):
+        Examples(model, SENTENCES)
+    assert used == ["true", "false"]
 
 
 @pytest.mark.parametrize("embedder", [{"dim": 8}, {"kind": "pooled", "dim": 8}])

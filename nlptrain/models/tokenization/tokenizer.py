@@ -29,6 +29,7 @@ from nlptrain.models.pretrained import Source
 
 CASINGS = 4  # unchanged, first letter upper case, ALL UPPER CASE, one letter in upper case
 _INITIAL, _ALL, _LETTER = 1, 2, 3
+_PROCESS = os.getpid()  # another one after a fork
 SAFE_LENGTH = int(1e30)  # "no limit" in transformers
 
 # A folder with a tokenizer has one of these; without any, transformers builds a tokenizer with an empty vocabulary.
@@ -138,18 +139,25 @@ def without_limits(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBas
 def threaded_tokenizers(threads: int) -> Iterator[None]:
     """Let fast tokenizers encode a batch in several threads; otherwise one is faster, as most calls have few words.
 
+    A forked process uses one, as the threads of its parent do not exist in it.
+
     Args:
-        threads: at most; the first call of a process decides for all that follow.
+        threads: at most; the first call of a process with several decides for all that follow.
     """
-    variable, saved = "TOKENIZERS_PARALLELISM", os.environ.get("TOKENIZERS_PARALLELISM")
-    os.environ.setdefault("RAYON_NUM_THREADS", str(threads))
-    os.environ[variable] = "true" if threads > 1 else "false"
+    values = {"TOKENIZERS_PARALLELISM": "false"}
+    if threads > 1 and os.getpid() == _PROCESS:
+        values = {"TOKENIZERS_PARALLELISM": "true", "RAYON_NUM_THREADS": str(threads)}
+    saved = {name: os.environ.get(name) for name in values}
+    if saved.get("RAYON_NUM_THREADS"):
+        del values["RAYON_NUM_THREADS"]
+    os.environ.update(values)
     try:
         yield
     finally:
-        del os.environ[variable]
-        if saved is not None:
-            os.environ[variable] = saved
+        for name, value in saved.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def describe_tokenizer(tokenizer: PreTrainedTokenizerBase) -> str:
