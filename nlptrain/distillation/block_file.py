@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nlptrain.data.blocks import Block
 from nlptrain.data.sentence import Hashes, Sentence
 from nlptrain.distillation.sealed_files import DamagedFileError, open_sealed, sealed_content
-from nlptrain.distillation.stored_logits import AllLogits, StoredLogits, TopLogits
+from nlptrain.distillation.stored_logits import AllLogits, StoredLogits, TopLogits, smallest_columns
 from nlptrain.distillation.teachers.teacher import TeacherLogits
 
 _HASH = pa.binary(16)
@@ -87,7 +87,7 @@ def block_content(
         labels: logits per word, C.
         asked_types: the types that the teacher was asked for; None: all.
         failed: the reason for each sentence that the teacher failed on.
-        top: store the largest logits alone, see ``TopLogits``.
+        top: store the largest logits alone, see ``TopLogits``, unless all take less room.
     """
     gaps: list[int] = []
     for _, offsets in block.texts:
@@ -98,7 +98,7 @@ def block_content(
     lengths = [end - start for _, offsets in block.texts for start, end in offsets]
     first_words = np.cumsum([0, *(len(offsets) for _, offsets in block.texts)])
     columns = {"gap": _counts(gaps), "length": _counts(lengths)}
-    columns |= (TopLogits if top else AllLogits).columns(logits.values.reshape(-1, labels))
+    columns |= (smallest_columns if top else AllLogits.columns)(logits.values.reshape(-1, labels))
     words = pa.StructArray.from_arrays(list(columns.values()), list(columns))
     batch = pa.record_batch(
         {

@@ -131,6 +131,12 @@ class TopLogits:
         return cls(labels, ends, rest.to_numpy(zero_copy_only=True), ids, values.to_numpy(zero_copy_only=True))
 
 
+def smallest_columns(logits: NDArray[np.float16]) -> Columns:
+    """Return the columns for the largest ``logits`` [W, C], or those for all if an unsure teacher needs nearly all."""
+    top = TopLogits.columns(logits)
+    return top if sum(column.nbytes for column in top.values()) < logits.nbytes else AllLogits.columns(logits)
+
+
 def _largest(
     logits: NDArray[np.float32],
 ) -> tuple[NDArray[np.int64], NDArray[np.float16], NDArray[np.uint16], NDArray[np.float16]]:

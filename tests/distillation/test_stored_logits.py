@@ -17,7 +17,7 @@ from nlptrain.distillation import stored_logits
 from nlptrain.distillation.block_file import block_content, open_block
 from nlptrain.distillation.block_store import BlockStore
 from nlptrain.distillation.sealed_files import DamagedFileError
-from nlptrain.distillation.stored_logits import TopLogits
+from nlptrain.distillation.stored_logits import TopLogits, smallest_columns
 from nlptrain.distillation.teachers import Teacher, TeacherLogits
 from nlptrain.run.run import Run
 from tests.helpers.transfer_sets import label
@@ -63,6 +63,14 @@ def test_few_labels_of_a_sure_teacher_are_stored(monkeypatch: pytest.MonkeyPatch
     even = np.zeros((2, 100), np.float16)  # nothing is likelier than the rest
     assert stored(even)[0].ends.tolist() == [0, 0]
     np.testing.assert_allclose(stored(even)[1], np.log(0.01), atol=2e-3)
+
+
+def test_all_logits_of_an_unsure_teacher_are_stored() -> None:
+    unsure = np.random.default_rng(0).normal(size=(30, 100)).astype(np.float16)
+    assert list(smallest_columns(unsure)) == ["logits"]
+    sure = unsure.copy()
+    sure[:, 7] = 20
+    assert list(smallest_columns(sure)) == ["rest", "top"]
 
 
 class ManyLabels(Teacher):
