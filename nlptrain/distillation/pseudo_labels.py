@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,15 @@ class PseudoLabels:
         """Return the number of kept sentences."""
         return len(self.rows)
 
+    @cached_property
+    def kept(self) -> TeacherLogitsDataset:
+        """The kept sentences, with the teacher's logits."""
+        return self.transfer_set if len(self) == len(self.transfer_set) else self.transfer_set.select(self.rows)
+
     def sentences(self) -> Iterator[Sentence]:
         """Yield the kept sentences, which are trained on; their tags are the teacher's argmax."""
         end = 0
-        for sentence in self.transfer_set.select(self.rows).sentences():
+        for sentence in self.kept.sentences():
             start, end = end, end + len(sentence.words)
             yield Sentence(sentence.words, tuple(self.names[label_id] for label_id in self.label_ids[start:end]))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptrain.data.mapped_arrays import ArrayWriter
+from nlptrain.data.mapped_arrays import ArrayWriter, mapped_array
 from nlptrain.data.sentence import HashSet, Sentence, hash_array
 from nlptrain.data.splits import Splits
 from nlptrain.data.tag_schemes import to_scheme
@@ -38,9 +38,14 @@ class InverseLabelFrequency:
     labels: NDArray[np.float32]
     sentences: NDArray[np.float32]
 
-    def sampling_weights(self, gold: int) -> NDArray[np.float32]:
-        """Return the weight of each sentence, [N]; 0 for the first ``gold`` ones, which every epoch has once."""
-        return np.append(np.zeros(gold, np.float32), self.sentences[gold:])
+    def sampling_weights(
+        self, gold: int, rows: NDArray[np.integer] | slice, folder: Path | None = None
+    ) -> NDArray[np.float32]:
+        """Return the weights of ``gold`` sentences that every epoch has once, 0, and those of ``rows``.
+
+        ``folder`` is that of a temporary file; None: the system's.
+        """
+        return mapped_array(np.append(np.zeros(gold, np.float32), self.sentences[rows]), folder)
 
 
 def inverse_label_frequency(transfer_set: TeacherLogitsDataset, folder: Path | None = None) -> InverseLabelFrequency:

@@ -6,16 +6,20 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptrain.data.mapped_arrays import ArrayWriter
+from nlptrain.data.mapped_arrays import ArrayWriter, mapped_array
 from nlptrain.data.sentence import HashSet, Sentence
 from nlptrain.distillation.block_file import StoredBlock
 from nlptrain.distillation.block_store import StoredBlocks
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
 from nlptrain.models.heads import Prediction
+
+_Values = TypeVar("_Values", bound="np.generic[Any]")
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Rows:
 
     def __getitem__(self, selected: NDArray[np.integer] | slice) -> Rows:
         """Return the ``selected`` rows, in this order."""
-        return Rows(self.block_ids[selected], self.rows[selected])
+        return Rows(_selected(self.block_ids, selected), _selected(self.rows, selected))
 
     @classmethod
     def joined(cls, parts: Sequence[Rows]) -> Rows:
@@ -62,6 +66,11 @@ class Rows:
         return cls.joined(
             [cls(np.full(len(kept[index]), index, np.int32), kept[index]) for index in range(len(blocks))]
         )
+
+
+def _selected(values: NDArray[_Values], selected: NDArray[np.integer] | slice) -> NDArray[_Values]:
+    """Return the ``selected`` values: as a view, or mapped from a temporary file."""
+    return values[selected] if isinstance(selected, slice) else mapped_array(values[selected])
 
 
 class TransferSet:
@@ -108,8 +117,9 @@ class TransferSet:
     def _runs(self, start: int = 0) -> Iterator[tuple[StoredBlock, NDArray[np.uint16]]]:
         """Yield the rows from ``start`` on, block by block."""
         block_ids, rows = self._rows.block_ids[start:], self._rows.rows[start:]
-        limits = np.flatnonzero(np.diff(block_ids, prepend=-1, append=-1))
-        for first, end in zip(limits.tolist(), limits[1:].tolist(), strict=False):
+        changes = (np.flatnonzero(block_ids[1:] != block_ids[:-1]) + 1).tolist()
+        limits = [0, *changes, len(rows)] if len(rows) else []
+        for first, end in pairwise(limits):
             yield self._blocks[block_ids[first]], rows[first:end]
 
     def sentence(self, row: int) -> Sentence:
@@ -157,7 +167,7 @@ class TeacherLogitsDataset:
             synthetic_from = max(0, self.synthetic_from - (rows.start or 0))
         else:
             synthetic_from = int(np.searchsorted(rows, self.synthetic_from))
-        return TeacherLogitsDataset(self.ensemble, sets, self.weights[rows], synthetic_from)
+        return TeacherLogitsDataset(self.ensemble, sets, _selected(self.weights, rows), synthetic_from)
 
     def parts(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
         """Yield the sentences in parts: the ensemble's logits of all words, [W, C], and the words of each sentence."""

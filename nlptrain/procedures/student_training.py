@@ -7,7 +7,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from nlptrain.config.objectives import LossConfig, PseudoLabelConfig, SelectionMetric
@@ -109,7 +108,7 @@ def learn_from_logits(
         sentences,
         teacher_logits=transfer_set,
         label_pipeline_words=config.label_pipeline_words,
-        sampling_weights=None if frequency is None else frequency.sampling_weights(gold),
+        sampling_weights=None if frequency is None else frequency.sampling_weights(gold, slice(gold, None), run.folder),
         oversampling=objective.oversampling,
         source_weights=transfer_set.select(slice(gold, None)).source_weights(gold),
         folder=run.folder,
@@ -175,11 +174,11 @@ def learn_from_pseudo_labels(
     valid_only = student.decoder.is_constrained
     pseudo_labels = filter_pseudo_labels(candidates, objective, thresholds, run, valid_only=valid_only)
     check_any_labeled(pseudo_labels)
-    kept = candidates.select(pseudo_labels.rows)
+    kept = pseudo_labels.kept
     sampling_weights = None
     if objective.oversampling:
         frequency = inverse_label_frequency(candidates, run.folder)
-        sampling_weights = np.append(np.zeros(gold, np.float32), frequency.sentences[pseudo_labels.rows])
+        sampling_weights = frequency.sampling_weights(gold, pseudo_labels.rows, run.folder)
     examples = Examples(
         student,
         chain(splits.train, pseudo_labels.sentences()),

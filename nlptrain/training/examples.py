@@ -258,7 +258,7 @@ def _window_oversampling(
     """Return how often an epoch has each window, given the sentence of each, ``owners``; None: once."""
 
     def of_windows(weights: NDArray[np.floating]) -> NDArray[np.float32]:
-        return mapped_array(weights.astype(np.float32)[owners], folder)
+        return mapped_array(weights.astype(np.float32, copy=False)[owners], folder)
 
     sources = None if source_weights is None else of_windows(source_weights)
     if sampling_weights is None or share == 0.0:
