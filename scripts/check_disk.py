@@ -28,7 +28,7 @@ from nlptrain.models.transformer import load_token_model
 from scripts.runs import DATA, ROOT, folder_of, train_all
 
 FOLDER = "many_labels"  # in runs/
-STEPS = 1000
+STEPS = 3000
 PLAIN = DataConfig(scheme="plain")
 
 
@@ -62,7 +62,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("raw", nargs="*", type=Path, help="files of raw text")
     raw = parser.parse_args(arguments).raw
     train = write_labels()
-    settings = (f"data.train={train}", "data.dev=null", "data.test=null", "data.scheme=plain", f"train.steps={STEPS}")
+    settings = (
+        f"data.train={train}",
+        "data.dev=null",
+        "data.test=null",
+        "data.scheme=plain",
+        f"train.steps={STEPS}",
+        "train.learning_rate=3e-4",
+    )
     options = [part for setting in settings for part in ("--set", setting)]
     run = ["transformer_token", "configs/ud_ewt/transformer_token.yaml", *options, "--output-dir", f"runs/{FOLDER}/run"]
     train_all([run], 1)
