@@ -68,7 +68,7 @@ _NO_BATCHES = Batches(np.empty(0, np.uint32), np.zeros(1, np.int64), np.empty(0,
 class BatchPlan:
     """The batches of every epoch, limited by padded subwords or by number of sequences, and grouped by length.
 
-    An epoch takes 4 bytes of memory per sequence, and 20 at most while it is planned.
+    An epoch takes 4 bytes of memory per sequence, and 16 at most while it is planned.
     """
 
     def __init__(
@@ -142,7 +142,8 @@ class BatchPlan:
         if self.oversampling is None or not self.oversampling.weights.any():
             return every
         weights = self.oversampling.weights
-        weighted = every[weights > 0]
+        once, weighted = every[weights <= 0], every[weights > 0]
+        del every
         count = round(self.oversampling.share * len(weighted))
         sampled = _sample_by_weight(weighted, weights, count, random)
         if self.oversampling.sources is None:
@@ -150,15 +151,18 @@ class BatchPlan:
         else:
             sources, rest = self.oversampling.sources, len(weighted) - count
             evenly = _sample_systematically(weighted, sources[weighted], rest, random)
-        return np.concatenate([every[weights <= 0], sampled, evenly])
+        return np.concatenate([once, sampled, evenly])
 
     def _next_of(self, sequences: Sequences, epoch: int, count: int) -> Sequences:
         """Return the ``count`` of ``sequences`` that ``epoch`` has: all have been read before one is read again."""
         first = epoch * count
         rounds = range(first // len(sequences), -(-(first + count) // len(sequences)))
-        orders = [np.random.default_rng((self.seed, _ROUND, index)).permutation(sequences) for index in rounds]
-        start = first - rounds.start * len(sequences)
-        return np.concatenate(orders)[start : start + count] if orders else sequences[:0]
+        parts = [sequences[:0]]
+        for index in rounds:
+            start = first - index * len(sequences)
+            order = np.random.default_rng((self.seed, _ROUND, index)).permutation(sequences)
+            parts.append(order[max(0, start) : max(0, start + count)].copy())
+        return np.concatenate(parts)
 
 
 def _sample_by_weight(
