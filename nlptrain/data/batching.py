@@ -68,7 +68,7 @@ _NO_BATCHES = Batches(np.empty(0, np.uint32), np.zeros(1, np.int64), np.empty(0,
 class BatchPlan:
     """The batches of every epoch, limited by padded subwords or by number of sequences, and grouped by length.
 
-    An epoch takes 4 bytes of memory per sequence, and 16 at most while it is planned.
+    An epoch takes 4 bytes of memory per sequence, and 24 at most while it is planned.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class BatchPlan:
             evenly = self._next_of(weighted, epoch, len(weighted) - count)
         else:
             sources, rest = self.oversampling.sources, len(weighted) - count
-            evenly = _sample_systematically(weighted, sources[weighted], rest, random)
+            evenly = _sample_systematically(weighted, sources, rest, random)
         return np.concatenate([once, sampled, evenly])
 
     def _next_of(self, sequences: Sequences, epoch: int, count: int) -> Sequences:
@@ -194,14 +194,27 @@ def _sample_by_weight(
 def _sample_systematically(
     sequences: Sequences, weights: NDArray[np.floating], count: int, random: np.random.Generator
 ) -> Sequences:
-    """Sample ``count`` of ``sequences``, each in proportion to its weight, rounded up or down."""
-    order = random.permutation(len(sequences))
-    cumulative = np.cumsum(weights[order], dtype=np.float64)
-    points = (np.arange(count) + random.random()) * (cumulative[-1] / max(1, count))
-    sampled: Sequences = sequences[
-        order[np.minimum(np.searchsorted(cumulative, points, side="right"), len(sequences) - 1)]
-    ]
+    """Sample ``count`` of ``sequences``, each in proportion to its weight in ``weights``, rounded up or down."""
+    order = random.permutation(sequences)
+    slices = [order[start : start + _SLICE] for start in range(0, len(order), _SLICE)]
+    totals = [0.0]
+    for part in slices:
+        totals.append(float(_cumulative(weights[part], totals[-1])[-1]))
+    points = np.arange(count, dtype=np.float64)
+    points += random.random()
+    points *= totals[-1] / max(1, count)
+    limits = np.searchsorted(points, totals)
+    limits[-1] = count
+    sampled = np.empty(count, dtype=np.uint32)
+    for part, total, first, limit in zip(slices, totals, limits[:-1], limits[1:], strict=False):
+        positions = np.searchsorted(_cumulative(weights[part], total), points[first:limit], side="right")
+        sampled[first:limit] = part[np.minimum(positions, len(part) - 1)]
     return sampled
+
+
+def _cumulative(values: NDArray[np.floating], start: float) -> NDArray[np.float64]:
+    """Return the cumulative sums of ``values`` from ``start`` on."""
+    return np.asarray(np.cumsum(np.append(start, values.astype(np.float64)))[1:])
 
 
 def batch_ends(lengths: NDArray[np.integer], *, subwords: int | None, sentences: int | None) -> list[int]:

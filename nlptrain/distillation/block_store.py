@@ -75,8 +75,9 @@ class BlockStore:
         """
         remove_parts(self.folder)
         for mark in self.folder.glob(".*.mark"):
-            if time.time() - mark.stat().st_mtime > _OLD_MARK:  # of a killed process; others may write a file
-                mark.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # a process that writes a file has just removed it
+                if time.time() - mark.stat().st_mtime > _OLD_MARK:  # of a killed process
+                    mark.unlink()
         path, description = self.folder / TEACHER_FILE, {"teacher": self.teacher, "labels": list(self.labels)}
         if not path.is_file() or path.read_bytes() != to_json(description).encode():
             write_json(path, description)
@@ -86,7 +87,7 @@ class BlockStore:
             self._remove_copies()
 
     def remove_stale_copies(self) -> None:
-        """Remove the copies of blocks that are below the URL no more, so that they are labeled and stored again."""
+        """Remove the copies of blocks that are no longer below the URL, so that they are labeled and stored again."""
         if self.remote is None:
             return
         stored = self.remote.names()

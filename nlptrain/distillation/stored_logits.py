@@ -132,7 +132,7 @@ class TopLogits:
 
 
 def smallest_columns(logits: NDArray[np.float16]) -> Columns:
-    """Return the columns for the largest ``logits`` [W, C], or those for all if an unsure teacher needs nearly all."""
+    """Return the columns for the largest ``logits`` [W, C], or those for all where these take less room."""
     top = TopLogits.columns(logits)
     return top if sum(column.nbytes for column in top.values()) < logits.nbytes else AllLogits.columns(logits)
 

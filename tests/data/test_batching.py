@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from nlptrain.data import batching
 from nlptrain.data.batching import BatchPlan, Oversampling
 
 LENGTHS = np.full(100, 8, dtype=np.int64)
@@ -71,6 +72,14 @@ def test_sources_are_read_in_proportion_to_their_weights() -> None:
         assert set(counts[70:]) <= {0, 1}
         read += counts
     assert read[70:].min() > 15  # each of them now and then
+
+
+def test_slices_do_not_change_what_is_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights, sources = np.random.default_rng(0).random((2, 100))
+    plans = [plan_sevens(100, Oversampling(weights, share, sources)) for share in (0.0, 0.5)]
+    whole = [plan.epoch(1).sequences.tolist() for plan in plans]
+    monkeypatch.setattr(batching, "_SLICE", 7)
+    assert [plan.epoch(1).sequences.tolist() for plan in plans] == whole
 
 
 def test_sources_of_equal_weight_are_each_read_once() -> None:

@@ -65,12 +65,12 @@ def test_few_labels_of_a_sure_teacher_are_stored(monkeypatch: pytest.MonkeyPatch
     np.testing.assert_allclose(stored(even)[1], np.log(0.01), atol=2e-3)
 
 
-def test_all_logits_of_an_unsure_teacher_are_stored() -> None:
-    unsure = np.random.default_rng(0).normal(size=(30, 100)).astype(np.float16)
-    assert list(smallest_columns(unsure)) == ["logits"]
-    sure = unsure.copy()
-    sure[:, 7] = 20
-    assert list(smallest_columns(sure)) == ["rest", "top"]
+def test_all_logits_of_an_uncertain_teacher_are_stored() -> None:
+    uncertain = np.random.default_rng(0).normal(size=(30, 100)).astype(np.float16)
+    assert list(smallest_columns(uncertain)) == ["logits"]
+    confident = uncertain.copy()
+    confident[:, 7] = 20
+    assert list(smallest_columns(confident)) == ["rest", "top"]
 
 
 class ManyLabels(Teacher):
