@@ -3,7 +3,8 @@
 `nlptrain label` with one thread: in one process, on Ray with one actor, and with two, in turns. The rate is that from
 the first stored block to the last, without the start of processes. Also prints how fast one thread cuts text into
 blocks, and how long the labeled sentences take to be written in JSON Lines, whose parts the actors write, and in
-Parquet, for which they return the sentences. Medians of the rounds. Two idle cores are needed.
+Parquet, for which they return the sentences; and how fast the command writes these. Medians of the rounds. Two idle
+cores are needed.
 """
 
 from __future__ import annotations
@@ -21,10 +22,13 @@ from pathlib import Path
 import torch
 
 from nlptrain.config.data import DataConfig
-from nlptrain.data.corpus import new_report
+from nlptrain.data.corpus import Corpus, new_report
+from nlptrain.data.formats import WriteContext
+from nlptrain.data.formats.registry import write_gold
 from nlptrain.data.text_ranges import TextFiles
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation.block_file import open_block
+from nlptrain.distillation.labeled_text import pickle_sentences, pickled_sentences
 from nlptrain.models import load_token_model
 
 WAYS = {
@@ -71,6 +75,15 @@ def writing(teacher: str, texts: Sequence[str], options: Sequence[str], folder: 
     return time.perf_counter() - started
 
 
+def writing_returned(folder: Path) -> float:
+    """Return the words per second of writing the sentences in ``folder``, as actors return them, to Parquet."""
+    sentences = list(Corpus(folder / "labeled.parquet"))
+    pickle_sentences(sentences, folder / "part")
+    started = time.perf_counter()
+    write_gold(pickled_sentences(folder / "part"), folder / "again.parquet", "parquet", WriteContext("iob2"))
+    return sum(len(sentence.words) for sentence in sentences) / (time.perf_counter() - started)
+
+
 def main(teacher: str, texts: Sequence[str], precision: str, rounds: int) -> None:
     """Print the rates and their ratios."""
     torch.set_num_threads(1)
@@ -87,6 +100,8 @@ def main(teacher: str, texts: Sequence[str], precision: str, rounds: int) -> Non
                 print(f"  {name}: {rates[name][-1]:,.0f} words/s", flush=True)
                 for suffix in WRITTEN:
                     seconds[name, suffix].append(writing(teacher, texts, options, Path(folder), suffix))
+                if name == "local":
+                    print(f"  the command writes returned sentences: {writing_returned(Path(folder)):,.0f} words/s")
     for (name, suffix), values in seconds.items():
         print(f"all logits stored, {name}: {statistics.median(values):.1f} s to start and to write {suffix}")
     for name, measured in rates.items():
